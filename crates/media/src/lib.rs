@@ -1,0 +1,1 @@
+//! The selective forwarding unit on str0m: rooms, seats, packets. Knows nothing of visits.

@@ -1,0 +1,1 @@
+//! The MeetingBackend contract and its implementations.

@@ -1,0 +1,1 @@
+//! A simulated EHR for demo, development and tests: authorization server, FHIR R4, schedule and portal pages, status endpoint.

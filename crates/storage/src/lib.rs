@@ -1,0 +1,1 @@
+//! Repository traits, one per aggregate, with SQLite and PostgreSQL behind them.

@@ -1,0 +1,1 @@
+//! axum routes, askama pages, server-sent events and assets.
