@@ -1,1 +1,24 @@
-//! Repository traits, one per aggregate, with SQLite and PostgreSQL behind them.
+//! Repository traits, one per aggregate, with SQLite and PostgreSQL behind
+//! them.
+//!
+//! `lookup`s answer `Option`: not found is no error. What must happen
+//! together is one call and one transaction. Names and tokens go in and out
+//! in clear and are sealed (AES-256-GCM) on their way to the database.
+
+mod access;
+mod device_tests;
+mod error;
+mod notices;
+mod operators;
+mod rooms;
+mod visits;
+
+pub use access::{Pending, PendingKind, Secrecy, TabSession, TabSessions, TokenHash};
+pub use device_tests::{DeviceTestRecord, DeviceTests};
+pub use error::StorageError;
+pub use notices::{
+    Attempt, Notice, NoticeChange, NoticeId, NoticeSearch, NoticeState, NoticeStatus, Notices, Recipient,
+};
+pub use operators::{OperatorSession, Operators};
+pub use rooms::{CallAnswer, CallId, NodeId, RoomCall, Rooms};
+pub use visits::{Arrival, Change, EventId, SeatCard, StoredEvent, VisitCard, Visits, Waker};

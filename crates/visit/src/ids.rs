@@ -125,7 +125,14 @@ id! {
         && text != "." && text != ".."
 }
 
-shown!(EhrId, VisitId, SeatId, BackendName);
+id! {
+    /// One connection of one seat to its room, as the meeting backend names
+    /// it. A seat that rejoins has another.
+    ConnectionId, "connection id", "1 to 128 visible ASCII characters",
+    |text| within(text, 128, |c| c.is_ascii_graphic())
+}
+
+shown!(EhrId, VisitId, SeatId, BackendName, ConnectionId);
 hidden!(RoomName, SessionId, Csn, FhirId);
 
 impl From<Csn> for SessionId {
@@ -169,7 +176,8 @@ mod tests {
         fn every_csn_is_a_session_id(csn in "[!-~]{1,64}") {
             let parsed: Csn = csn.parse().unwrap();
             prop_assert!(csn.parse::<SessionId>().is_ok());
-            prop_assert_eq!(SessionId::from(parsed).as_str(), csn);
+            let session = SessionId::from(parsed);
+            prop_assert_eq!(session.as_str(), csn);
         }
     }
 }
