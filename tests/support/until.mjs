@@ -1,0 +1,22 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+/**
+ * Asks again and again until the answer is truthy, and answers it. A question that throws counts as "not yet".
+ *
+ * @param what what is waited for, in words for the error
+ */
+export async function until(what, question, { seconds = 20 } = {}) {
+  const deadline = performance.now() + seconds * 1000;
+  let last;
+  while (performance.now() < deadline) {
+    try {
+      const answer = await question();
+      if (answer) return answer;
+      last = answer;
+    } catch (error) {
+      last = error;
+    }
+    await pause(50);
+  }
+  throw new Error(`not within ${seconds} s: ${what}`, { cause: last });
+}
