@@ -39,16 +39,45 @@ export class Browser {
     return browser;
   }
 
-  /** A window of somebody who has never been here. */
+  /** Somebody with a browser of their own, who has never been here. */
   async person(options = {}) {
     const context = await this.#chromium.newContext({ viewport: { width: widths.desk, height: 800 }, ...options });
     context.setDefaultTimeout(15_000);
     await context.addInitScript(rememberPeerConnections);
-    return context;
+    return new Person(context);
   }
 
   async stop() {
     await this.#chromium.close();
+  }
+}
+
+/** One person: cookies, storage and tabs that nobody else sees. */
+export class Person {
+  constructor(context) {
+    this.context = context;
+    /** What no page may do: throw, complain on the console, ask another machine. */
+    this.troubles = [];
+    context.on("weberror", (event) => this.troubles.push(`uncaught: ${event.error().message}`));
+    context.on("console", (message) => {
+      if (message.type() === "error") this.troubles.push(`console: ${message.text()}`);
+    });
+    context.on("request", (request) => {
+      const { protocol, hostname } = new URL(request.url());
+      const ours = ["127.0.0.1", "localhost"].includes(hostname) || !protocol.startsWith("http");
+      if (!ours) this.troubles.push(`request to ${hostname}`);
+    });
+  }
+
+  /** Opens an address in a new tab. */
+  async open(url) {
+    const page = await this.context.newPage();
+    await page.goto(url);
+    return new View(page);
+  }
+
+  async leave() {
+    await this.context.close();
   }
 }
 

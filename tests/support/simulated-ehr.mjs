@@ -1,0 +1,58 @@
+// The pages and controls of the simulated EHR (crates/sandbox).
+
+import { View } from "./browser.mjs";
+
+/** A clinician's schedule or a person's portal. */
+export class Desk {
+  constructor(person, view, where) {
+    Object.assign(this, { person, view, where });
+  }
+
+  /** @param where `in-page` (a frame) or `in-tab` */
+  static async schedule(person, ehr, user, where = "in-page") {
+    return new Desk(person, await person.open(`${ehr}/hyperspace?user=${user}&open=${where}`), where);
+  }
+
+  /** @param where `in-page` (a frame) or `in-tab` */
+  static async portal(person, ehr, user, where = "in-tab") {
+    return new Desk(person, await person.open(`${ehr}/mychart?user=${user}&open=${where}`), where);
+  }
+
+  /** Clicks a link beside an appointment, e.g. `provider` or `device-test`, and answers what opens. */
+  async open(kind, appointment) {
+    const link = this.view.frame.locator(`[data-appointment="${appointment}"] [data-open="${kind}"]`);
+    if (this.where === "in-page") {
+      await link.click();
+      return new View(this.view.page, this.view.page.frame({ name: "visit" }));
+    }
+    const [tab] = await Promise.all([this.person.context.waitForEvent("page"), link.click()]);
+    return new View(tab);
+  }
+
+  /** Waits until the schedule's light of this person is green, or not. */
+  async light(appointment, user, state) {
+    const light = `[data-appointment="${appointment}"] [data-light][data-person="${user}"][data-state="${state}"]`;
+    await this.view.frame.locator(light).waitFor();
+  }
+}
+
+/** The address that a click on a link would open; also for links that the pages do not offer. */
+export async function launchUrl(ehr, kind, user, appointment) {
+  const { url } = await control(ehr, "launch", { kind, user, appointment });
+  return url;
+}
+
+/** New visits around this moment, with nobody connected. */
+export async function newVisits(ehr) {
+  await control(ehr, "reset", {});
+}
+
+async function control(ehr, what, body) {
+  const response = await fetch(`${ehr}/sandbox/control/${what}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) throw new Error(`${what}: ${response.status} ${await response.text()}`);
+  return response.status === 204 ? undefined : response.json();
+}
