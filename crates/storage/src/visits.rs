@@ -119,6 +119,9 @@ pub trait Visits: Send + Sync {
     /// What is kept of the people of a visit, by seat.
     async fn seat_cards(&self, visit: &VisitId) -> Result<Vec<(SeatId, SeatCard)>, StorageError>;
 
+    /// Open visits in which somebody is connected to the room.
+    async fn with_connections(&self) -> Result<Vec<Visit>, StorageError>;
+
     /// Tells of each visit in which something happened from now on. A
     /// receiver that lags has to look at its visit anyway.
     fn wakes(&self) -> Waker;
