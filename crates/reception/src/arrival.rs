@@ -25,10 +25,10 @@ pub struct Arriving {
     pub role: Role,
     /// Whether the appointment names them.
     pub on_appointment: bool,
-    /// What is kept of them.
-    pub seat_card: SeatCard,
-    /// What is kept of the appointment.
-    pub visit_card: VisitCard,
+    /// What is kept of them; `None` keeps what was there.
+    pub seat_card: Option<SeatCard>,
+    /// What is kept of the appointment; `None` keeps what was there.
+    pub visit_card: Option<VisitCard>,
 }
 
 /// Where they have arrived.
@@ -49,6 +49,24 @@ impl Reception {
     /// finds it.
     pub async fn arrive(&self, arriving: Arriving) -> Result<Arrived, ReceptionError> {
         loop_until_stored(async || self.try_to_arrive(&arriving).await).await
+    }
+
+    /// Brings somebody who holds a seat back to it: after they left, or to
+    /// this tab from another.
+    pub async fn return_to(&self, visit: &Visit, seat: &SeatId) -> Result<Arrived, ReceptionError> {
+        let seat = visit.seat(seat).ok_or(ReceptionError::NoSuchVisit)?;
+        self.arrive(Arriving {
+            ehr: visit.ehr.clone(),
+            session: visit.session.clone(),
+            admittance: visit.admittance,
+            starts_at: visit.starts_at,
+            person: seat.person.clone(),
+            role: seat.role,
+            on_appointment: seat.on_appointment,
+            seat_card: None,
+            visit_card: None,
+        })
+        .await
     }
 
     async fn try_to_arrive(&self, arriving: &Arriving) -> Result<Arrived, ReceptionError> {
@@ -76,7 +94,7 @@ impl Reception {
             session: TokenHash::of(&arrived.secret),
             session_expires_at: arrived.expires_at,
             seat_card: arriving.seat_card.clone(),
-            visit_card: Some(arriving.visit_card.clone()),
+            visit_card: arriving.visit_card.clone(),
         };
         self.store(&mut visit, &events, now, Some(arrival)).await?;
         self.enforce(&visit, &events).await;

@@ -63,9 +63,9 @@ pub struct Arrival {
     pub session: TokenHash,
     /// When the cookie ceases to be good whatever happens.
     pub session_expires_at: Timestamp,
-    /// What is kept of the person.
-    pub seat_card: SeatCard,
-    /// What is kept of the appointment; replaces what was there.
+    /// What is kept of the person; `None` keeps what was there.
+    pub seat_card: Option<SeatCard>,
+    /// What is kept of the appointment; `None` keeps what was there.
     pub visit_card: Option<VisitCard>,
 }
 
