@@ -1,0 +1,89 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use visit::{FhirId, Person, ResourceKind, Role};
+
+use crate::{LaunchError, LaunchKind, Vendor, id_token::VerifiedClaims};
+
+/// Who launched, as the verified id_token says it.
+///
+/// `fhirUser` decides (SMART App Launch 2.2); only its last two parts count,
+/// as its base is not reliable at Epic. Where it is missing, nobody is
+/// identified, with one exception: at Epic `sub` is the FHIR id, so a
+/// provider launch means `Practitioner/{sub}`, and a patient launch whose
+/// `sub` is the launch's patient means that patient. A proxy without
+/// `fhirUser` is refused.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The FHIR resource of the user.
+    pub person: Person,
+    /// `sub`: the user's stable id at the issuer.
+    pub subject: String,
+    /// `preferred_username`, where the scope `profile` was granted.
+    pub preferred_username: Option<String>,
+}
+
+impl Identity {
+    pub(crate) fn of(
+        claims: VerifiedClaims,
+        vendor: Vendor,
+        kind: LaunchKind,
+        patient: Option<&FhirId>,
+    ) -> Result<Self, LaunchError> {
+        let named = claims.fhir_user.as_deref().filter(|text| !text.is_empty());
+        let person = match named {
+            Some(reference) => person_at_end(reference)?,
+            None if vendor == Vendor::Epic => person_by_subject(&claims.sub, kind, patient)?,
+            None => return Err(LaunchError::UserUnknown("the id_token has no fhirUser")),
+        };
+        Ok(Self { person, subject: claims.sub, preferred_username: claims.preferred_username })
+    }
+
+    /// The role that this user has by this launch. Whoever comes through an
+    /// entrance that is not theirs is refused: a patient who opens the
+    /// provider launch does not become a provider.
+    pub(crate) fn role(&self, kind: LaunchKind, patient: Option<&FhirId>) -> Result<Role, LaunchError> {
+        use ResourceKind::{Patient, Practitioner, PractitionerRole, RelatedPerson};
+        match (kind, self.person.kind) {
+            (LaunchKind::Provider, Practitioner | PractitionerRole) => Ok(Role::Provider),
+            (LaunchKind::Monitor, Practitioner | PractitionerRole) => Ok(Role::Monitor),
+            (LaunchKind::Patient | LaunchKind::DeviceTest, RelatedPerson) => Ok(Role::Proxy),
+            // A patient who launches for another one, such as a parent, acts
+            // as their proxy.
+            (LaunchKind::Patient | LaunchKind::DeviceTest, Patient) => {
+                let is_self = patient.is_none_or(|patient| *patient == self.person.id);
+                Ok(if is_self { Role::Patient } else { Role::Proxy })
+            }
+            (kind, user) => Err(LaunchError::WrongEntrance { user: user.as_str(), kind }),
+        }
+    }
+}
+
+fn person_at_end(reference: &str) -> Result<Person, LaunchError> {
+    let mut parts = reference.rsplitn(3, '/');
+    let (id, resource_type) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    format!("{resource_type}/{id}").parse().map_err(|_| {
+        LaunchError::UserUnknown("fhirUser is no Practitioner, PractitionerRole, Patient or RelatedPerson")
+    })
+}
+
+fn person_by_subject(
+    subject: &str,
+    kind: LaunchKind,
+    patient: Option<&FhirId>,
+) -> Result<Person, LaunchError> {
+    let id: FhirId = subject.parse().map_err(|_| LaunchError::UserUnknown("sub is no FHIR id"))?;
+    match kind {
+        LaunchKind::Provider | LaunchKind::Monitor => Ok(Person::new(ResourceKind::Practitioner, id)),
+        LaunchKind::Patient | LaunchKind::DeviceTest if patient == Some(&id) => {
+            Ok(Person::new(ResourceKind::Patient, id))
+        }
+        _ => Err(LaunchError::UserUnknown("the id_token has no fhirUser and sub is not the patient")),
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({:?})", self.person)
+    }
+}
