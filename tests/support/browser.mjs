@@ -149,7 +149,8 @@ export class View {
       const now = await this.received();
       const seen = now.framesDecoded >= before.framesDecoded + 10;
       const heard = now.audioEnergy > before.audioEnergy;
-      return seen && heard && now;
+      if (!seen || !heard) throw new Error(`so far ${JSON.stringify(now)}, at first ${JSON.stringify(before)}`);
+      return now;
     });
   }
 

@@ -37,10 +37,13 @@ export class Program {
 
   /** Waits until `ready` answers something; fails at once when the program ends before. */
   async ready(ready) {
-    const ended = this.#exited.then(async ([how]) => {
-      throw new Error(`anteroom ended (${how}) before it was ready:\n${await this.logText()}`);
-    });
-    return Promise.race([ended, until(`anteroom is ready (log: ${this.log})`, ready, { seconds: 60 })]);
+    const ended = new AbortController();
+    this.#exited.then(([how]) => ended.abort(new Error(`anteroom ended (${how}) before it was ready`)));
+    try {
+      return await until("anteroom is ready", ready, { seconds: 60, signal: ended.signal });
+    } catch (error) {
+      throw new Error(`${error.message}; its log:\n${await this.logText()}`, { cause: error });
+    }
   }
 
   /** What it logged so far. */
@@ -61,27 +64,23 @@ export class Program {
 export async function startDemo(name) {
   const folder = await mkdtemp(join(tmpdir(), "anteroom-demo-"));
   const readyFile = join(folder, "ready.json");
-  const program = await Program.start(name, [
-    "demo",
-    ...["--listen", "127.0.0.1:0"],
-    ...["--ehr-listen", "127.0.0.1:0"],
-    ...["--data-dir", join(folder, "data")],
-    ...["--ready-file", readyFile],
-  ]);
-  const clean = () => rm(folder, { recursive: true, force: true });
+  let program;
+  const stop = async () => {
+    await program?.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
   try {
+    program = await Program.start(name, [
+      "demo",
+      ...["--listen", "127.0.0.1:0"],
+      ...["--ehr-listen", "127.0.0.1:0"],
+      ...["--data-dir", join(folder, "data")],
+      ...["--ready-file", readyFile],
+    ]);
     const urls = await program.ready(async () => JSON.parse(await readFile(readyFile, "utf8")));
-    return {
-      ...urls,
-      program,
-      async stop() {
-        await program.stop();
-        await clean();
-      },
-    };
+    return { ...urls, program, stop };
   } catch (error) {
-    await program.stop();
-    await clean();
+    await stop();
     throw error;
   }
 }

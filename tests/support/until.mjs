@@ -4,11 +4,13 @@ import { setTimeout as pause } from "node:timers/promises";
  * Asks again and again until the answer is truthy, and answers it. A question that throws counts as "not yet".
  *
  * @param what what is waited for, in words for the error
+ * @param signal gives up early, for the signal's reason
  */
-export async function until(what, question, { seconds = 20 } = {}) {
+export async function until(what, question, { seconds = 20, signal } = {}) {
   const deadline = performance.now() + seconds * 1000;
   let last;
   while (performance.now() < deadline) {
+    signal?.throwIfAborted();
     try {
       const answer = await question();
       if (answer) return answer;
@@ -18,5 +20,6 @@ export async function until(what, question, { seconds = 20 } = {}) {
     }
     await pause(50);
   }
-  throw new Error(`not within ${seconds} s: ${what}`, { cause: last });
+  const why = last instanceof Error ? ` (${last.message})` : "";
+  throw new Error(`not within ${seconds} s: ${what}${why}`, { cause: last });
 }
