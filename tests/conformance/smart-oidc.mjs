@@ -184,7 +184,7 @@ async function consent(ehr, provider, request, response) {
   });
 }
 
-/** SMART's rules for the assertion, beyond OpenID's: https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html */
+/** SMART's rules for the assertion, beyond OpenID's (SMART App Launch 2.2, "client-confidential-asymmetric"). */
 function judgeAssertion(ehr, claims, header) {
   const now = Date.now() / 1000;
   const rules = [
@@ -260,7 +260,8 @@ function smartConfiguration({ issuer }) {
 }
 
 function explain(error) {
-  return [error.message, error.error_detail ?? error.error_description, error.cause?.message].filter(Boolean).join(": ");
+  const told = error.error_detail ?? error.error_description;
+  return [error.message, told, error.cause?.message].filter(Boolean).join(": ");
 }
 
 function outcome(code) {

@@ -11,7 +11,8 @@ import { ids } from "./hospital.mjs";
 import { startSmartEhr } from "./smart-oidc.mjs";
 
 const keys = generateKeyPairSync("ec", { namedCurve: "P-384" });
-const base64url = (value) => Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
+const encode = (json) => Buffer.from(JSON.stringify(json)).toString("base64url");
+const decode = (part) => JSON.parse(Buffer.from(part, "base64url"));
 
 let app;
 let ehr;
@@ -55,8 +56,17 @@ function authorizeUrl(changes = {}) {
 
 function assertion(changes = {}) {
   const now = Math.floor(Date.now() / 1000);
-  const claims = { iss: "anteroom", sub: "anteroom", aud: `${ehr.issuer}/token`, jti: randomUUID(), iat: now - 30, exp: now + 240 };
-  const signed = `${base64url({ alg: "ES384", typ: "JWT", kid: "k1" })}.${base64url({ ...claims, ...changes })}`;
+  const header = { alg: "ES384", typ: "JWT", kid: "k1" };
+  const claims = {
+    iss: "anteroom",
+    sub: "anteroom",
+    aud: `${ehr.issuer}/token`,
+    jti: randomUUID(),
+    iat: now - 30,
+    exp: now + 240,
+    ...changes,
+  };
+  const signed = `${encode(header)}.${encode(claims)}`;
   const signature = sign("sha384", Buffer.from(signed), { key: keys.privateKey, dsaEncoding: "ieee-p1363" });
   return `${signed}.${signature.toString("base64url")}`;
 }
@@ -88,7 +98,7 @@ test("a launch ends with tokens, its context and an id_token that names the user
   assert.equal(status, 200, ehr.refusals.join());
   assert.equal(body.patient, ids.patient);
   assert.equal(body.appointment, ids.appointment);
-  const [header, claims] = body.id_token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url")));
+  const [header, claims] = body.id_token.split(".").slice(0, 2).map(decode);
   assert.equal(header.alg, "RS256");
   assert.equal(claims.nonce, "n-1");
   assert.equal(claims.iss, ehr.issuer);

@@ -68,10 +68,13 @@ class Page {
   }
 }
 
-const entities = { "&amp;": "&", "&quot;": '"', "&#34;": '"', "&#39;": "'", "&#x27;": "'", "&lt;": "<", "&gt;": ">", "&#38;": "&", "&#60;": "<", "&#62;": ">" };
+const named = { amp: "&", quot: '"', apos: "'", lt: "<", gt: ">" };
 
 function attribute(tag, name) {
   const value = tag.match(new RegExp(`\\s${name}=(?:"([^"]*)"|'([^']*)'|([^\\s>]+))`));
   const text = value?.[1] ?? value?.[2] ?? value?.[3];
-  return text?.replace(/&(?:amp|quot|lt|gt|#\w+);/g, (entity) => entities[entity] ?? entity);
+  return text?.replace(/&(?:#x([0-9a-f]+)|#([0-9]+)|([a-z]+));/gi, (entity, hex, decimal, name) => {
+    if (name) return named[name] ?? entity;
+    return String.fromCodePoint(hex ? parseInt(hex, 16) : Number(decimal));
+  });
 }

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn cargo_test_gives_its_counts_in_one_line() {
-        let line = "test result: FAILED. 12 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        let line = "test result: FAILED. 12 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out";
         assert_eq!(cargo_counts(line), Tally { passed: 12, failed: 2, skipped: 1 });
         assert_eq!(cargo_counts("test visit::two_arrivals ... ok"), Tally::default());
     }
