@@ -2,6 +2,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretBox};
 use visit::SeatId;
 
 use crate::StorageError;
@@ -59,6 +60,8 @@ pub enum PendingKind {
     Choice,
     /// A one-time code that moves a seat from a frame to a window.
     Handover,
+    /// A launched device test that may still bring results.
+    DeviceTest,
 }
 
 /// Sealed, single-use, short-lived state between two requests of a browser.
@@ -72,6 +75,15 @@ pub trait Pending: Send + Sync {
         payload: &[u8],
         expires_at: Timestamp,
     ) -> Result<(), StorageError>;
+
+    /// Looks at a payload and leaves it there. `None`: never there, taken
+    /// already, or expired.
+    async fn look(
+        &self,
+        kind: PendingKind,
+        key: TokenHash,
+        now: Timestamp,
+    ) -> Result<Option<Vec<u8>>, StorageError>;
 
     /// Takes the payload out, once: of two callers at the same instant one
     /// gets it. `None`: never there, taken already, or expired.
@@ -88,10 +100,15 @@ pub trait Pending: Send + Sync {
 
 /// The key that seals names and tokens (AES-256-GCM), as read from the data
 /// directory.
-#[derive(Clone)]
 pub struct Secrecy {
     /// Stands before each sealed text, so that keys can be changed.
     pub key_id: u32,
     /// 256 bits.
-    pub key: secrecy::SecretBox<[u8; 32]>,
+    pub key: SecretBox<[u8; 32]>,
+}
+
+impl Clone for Secrecy {
+    fn clone(&self) -> Self {
+        Self { key_id: self.key_id, key: Box::new(*self.key.expose_secret()).into() }
+    }
 }

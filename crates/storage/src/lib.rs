@@ -6,12 +6,18 @@
 //! in clear and are sealed (AES-256-GCM) on their way to the database.
 
 mod access;
+mod db;
 mod device_tests;
 mod error;
 mod notices;
 mod operators;
 mod rooms;
+mod seal;
+mod sql;
+mod storage;
+mod testing;
 mod visits;
+mod wakes;
 
 pub use access::{Pending, PendingKind, Secrecy, TabSession, TabSessions, TokenHash};
 pub use device_tests::{DeviceTestRecord, DeviceTests};
@@ -21,4 +27,5 @@ pub use notices::{
 };
 pub use operators::{OperatorSession, Operators};
 pub use rooms::{CallAnswer, CallId, NodeId, RoomCall, Rooms};
+pub use storage::{DatabaseUrl, Storage, StorageConfig};
 pub use visits::{Arrival, Change, EventId, SeatCard, StoredEvent, VisitCard, Visits, Waker};

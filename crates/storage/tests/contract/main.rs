@@ -1,0 +1,14 @@
+//! What every database must do, run on SQLite and, where
+//! `ANTEROOM_TEST_DATABASE_URL` names one, on PostgreSQL.
+
+mod database;
+mod device_tests;
+mod fixtures;
+mod notices;
+mod opening;
+mod operators;
+mod pending;
+mod rooms;
+mod secrets;
+mod visits;
+mod wakes;
