@@ -32,7 +32,7 @@ pub(crate) struct Ehr {
     pub(crate) checked: Checked,
     pub(crate) urls: Urls,
     pub(crate) outside: Outside,
-    pub(crate) signing_key: SigningKey,
+    pub(crate) signing_key: Arc<SigningKey>,
     pub(crate) client_keys: ClientKeys,
     pub(crate) status: StatusDesk,
     app: RwLock<App>,
@@ -46,7 +46,7 @@ impl Ehr {
         checked: Checked,
         urls: Urls,
         outside: Outside,
-        signing_key: SigningKey,
+        signing_key: Arc<SigningKey>,
     ) -> Self {
         let day = Day::around(outside.clock.now(), &checked.time_zone);
         Self {

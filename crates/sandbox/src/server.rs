@@ -67,7 +67,7 @@ impl Sandbox {
             Some(url) => url.clone(),
             None => Url::parse(&format!("http://{address}")).map_err(|_| StartError::Address)?,
         };
-        let signing_key = SigningKey::generate().map_err(|_| StartError::Key)?;
+        let signing_key = Arc::new(SigningKey::generate().map_err(|_| StartError::Key)?);
         let ehr = Arc::new(Ehr::new(config, checked, Urls::new(&base_url), outside, signing_key));
 
         let (stop, stopped) = oneshot::channel::<()>();
@@ -203,4 +203,50 @@ pub(crate) fn router(ehr: Arc<Ehr>) -> Router {
         .route("/sandbox/control/visits", get(control::visits))
         .route("/sandbox/control/reset", post(control::reset));
     authorization_server.merge(fhir).merge(status).merge(control).merge(pages::router()).with_state(ehr)
+}
+
+#[cfg(test)]
+mod tests {
+    use outside::{
+        HttpClient, Limits, RealHttp, RealHttpOptions, Request,
+        testing::{FakeHttp, TestClock, TestRandom, json_response},
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::LaunchUrls;
+
+    fn outside() -> Outside {
+        Outside {
+            clock: Arc::new(TestClock::at("2026-11-21T20:03:21Z")),
+            random: Arc::new(TestRandom::seeded(1)),
+            http: Arc::new(FakeHttp::answering(|_| Ok(json_response(200, &json!({"keys": []}))))),
+        }
+    }
+
+    fn config() -> SandboxConfig {
+        let launch_urls = LaunchUrls::below(&"http://127.0.0.1:8080".parse().unwrap());
+        SandboxConfig::for_app(App { clients: Vec::new(), launch_urls })
+    }
+
+    #[tokio::test]
+    async fn it_answers_on_a_free_port_until_it_is_stopped() {
+        let sandbox = Sandbox::start(config(), outside()).await.unwrap();
+        let client = RealHttp::new(RealHttpOptions::default()).unwrap();
+        let discovery = format!("{}/.well-known/smart-configuration", sandbox.fhir_base_url());
+        let ask = || client.send(Request::get(discovery.parse().unwrap(), Limits::OAUTH));
+
+        assert_eq!(ask().await.unwrap().status, 200);
+        sandbox.stop().await;
+        assert!(ask().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn it_does_not_start_where_others_can_reach_it() {
+        let everywhere = SandboxConfig { listen: "0.0.0.0:0".parse().unwrap(), ..config() };
+
+        let refused = Sandbox::start(everywhere, outside()).await.err();
+
+        assert!(matches!(refused, Some(StartError::Config(ConfigError::BeyondLoopback(_)))));
+    }
 }

@@ -1,7 +1,7 @@
 //! A browser and an app in one, without sockets: what tests send goes straight
 //! into the router, and the app's key set is answered by a function.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use axum::{
@@ -112,7 +112,7 @@ impl Bench {
         };
         let checked = config.check().unwrap();
         let urls = Urls::new(&BASE.parse().unwrap());
-        let ehr = Arc::new(Ehr::new(config, checked, urls, outside, SigningKey::generate().unwrap()));
+        let ehr = Arc::new(Ehr::new(config, checked, urls, outside, signing_key()));
         Self { router: router(Arc::clone(&ehr)), ehr, clock, http, key, published }
     }
 
@@ -259,6 +259,12 @@ pub(crate) fn replace(fields: &mut [(&'static str, String)], name: &str, value: 
 pub(crate) fn without(mut fields: Vec<(&'static str, String)>, name: &str) -> Vec<(&'static str, String)> {
     fields.retain(|(key, _)| *key != name);
     fields
+}
+
+/// One for all tests: an RSA key takes a while.
+fn signing_key() -> Arc<SigningKey> {
+    static KEY: LazyLock<Arc<SigningKey>> = LazyLock::new(|| Arc::new(SigningKey::generate().unwrap()));
+    Arc::clone(&KEY)
 }
 
 fn form(fields: &[(&str, &str)]) -> String {

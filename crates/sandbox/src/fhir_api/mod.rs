@@ -4,6 +4,8 @@ mod date_search;
 mod refusal;
 mod resources;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

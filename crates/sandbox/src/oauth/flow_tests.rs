@@ -171,7 +171,25 @@ mod token {
         for secret in ["access_token", "id_token"] {
             response[secret] = "…".into();
         }
-        insta::assert_json_snapshot!(response, @"");
+        insta::assert_json_snapshot!(response, @r#"
+        {
+          "__epic.dstu2.patient": "TGfZTEbk2tY6yXhS0swbMB",
+          "access_token": "…",
+          "appointment": "egBLQVo7-uBmLufOFwRXE3",
+          "encounter": "e6Vi9RLo0PfoPZxxfohmH3",
+          "expires_in": 3600,
+          "id_token": "…",
+          "location": "e-iXg8EhCpva62rMVQCtX3",
+          "loginDepartment": "ebQt9AebKZ5gnWzuqJEHE3",
+          "need_patient_banner": "true",
+          "patient": "eGfZTEbk2tY6yXhS0swbM3",
+          "scope": "user/Appointment.Read user/Appointment.read user/Encounter.Read user/Encounter.read user/Patient.Read user/Patient.read user/Practitioner.Read user/Practitioner.read user/RelatedPerson.Read user/RelatedPerson.read launch openid fhirUser ",
+          "sessionId": "35905828022",
+          "state": "the-state",
+          "token_type": "bearer",
+          "userId": "FINNM"
+        }
+        "#);
     }
 
     #[tokio::test]
@@ -214,7 +232,17 @@ mod token {
         let token =
             jsonwebtoken::decode::<Value>(response["id_token"].as_str().unwrap(), &key, &validation).unwrap();
         assert_eq!(token.header.kid, keys.keys[0].common.key_id);
-        insta::assert_json_snapshot!(token.claims, @"");
+        insta::assert_json_snapshot!(token.claims, @r#"
+        {
+          "aud": "anteroom-client",
+          "exp": 1795291701,
+          "fhirUser": "http://127.0.0.1:9000/interconnect/api/FHIR/R4/RelatedPerson/esf1zoASapVx3XRC869mf3",
+          "iat": 1795291401,
+          "iss": "http://127.0.0.1:9000/interconnect/oauth2",
+          "nonce": "the-nonce",
+          "sub": "esf1zoASapVx3XRC869mf3"
+        }
+        "#);
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@ mod index;
 mod links;
 mod portal;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod times;
 
 use std::{collections::HashSet, sync::Arc};

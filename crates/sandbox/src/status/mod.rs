@@ -3,6 +3,8 @@
 
 mod control;
 mod endpoint;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -152,7 +154,7 @@ impl StatusDesk {
         }
     }
 
-    fn set_connected(&self, who: Connected, connected: bool) {
+    pub(crate) fn set_connected(&self, who: Connected, connected: bool) {
         let mut memory = self.memory();
         if connected {
             memory.connected.insert(who);
