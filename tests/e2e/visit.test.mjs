@@ -24,11 +24,7 @@ for (const where of ["in-tab", "in-page"]) {
     await clinician.says("Ana Ruiz");
     await clinician.screenshot(`visit-${where}`);
 
-    await clinician.button("Admit").click();
-    await clinician.button("Join").click();
-    await patient.at("room");
-    await clinician.at("room");
-    await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+    await admitAndJoin(clinician, patient);
     await patient.screenshot(`room-patient-${where}`);
     await clinician.screenshot(`room-clinician-${where}`);
 
@@ -44,17 +40,26 @@ for (const where of ["in-tab", "in-page"]) {
 }
 
 test("a patient who leaves may come back to the same visit", patience, async () => {
-  const { ehr } = here.demo;
-  const portal = await Desk.portal(await here.person(), ehr, "ana");
-  const { patient, clinician } = await meet(portal);
+  const { patient, clinician } = await meet();
 
   await patient.button("Leave").click();
   await patient.at("left");
   await patient.screenshot("left");
 
-  const again = await portal.open("patient", "ana-now");
-  await again.at("room");
-  await Promise.all([again.seesAndHears(), clinician.seesAndHears()]);
+  await patient.button("Rejoin").click();
+  await patient.at("room");
+  await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+});
+
+test("whoever is removed is cut off", patience, async () => {
+  const { patient, clinician } = await meet();
+
+  await clinician.frame.getByLabel("Remove Ana Ruiz").first().click();
+  await clinician.button("Remove Ana Ruiz").last().click();
+
+  await patient.at("removed");
+  await clinician.seesNothingMore();
+  await patient.screenshot("removed");
 });
 
 test("a second tab of the same person replaces the first", patience, async () => {
@@ -69,12 +74,10 @@ test("a second tab of the same person replaces the first", patience, async () =>
 });
 
 test("the visit's end is everybody's end", patience, async () => {
-  const portal = await Desk.portal(await here.person(), here.demo.ehr, "ana");
-  const { patient, clinician } = await meet(portal);
+  const { patient, clinician, portal } = await meet();
 
-  await clinician.button("End visit").click();
-  // Ending asks once.
-  await clinician.button("End visit").click();
+  await clinician.disclosure("End visit").click();
+  await clinician.button("End for everybody").click();
   await patient.at("ended");
   await clinician.at("ended");
   await patient.screenshot("ended");
@@ -83,15 +86,23 @@ test("the visit's end is everybody's end", patience, async () => {
   await late.at("ended");
 });
 
-/** The patient of this portal and Dr. Finn, admitted and joined. */
-async function meet(portal) {
-  const schedule = await Desk.schedule(await here.person(), here.demo.ehr, "finn", "in-tab");
+/** Ana Ruiz from her portal and Dr. Finn from the schedule, each in a tab, who see each other. */
+async function meet() {
+  const { ehr } = here.demo;
+  const portal = await Desk.portal(await here.person(), ehr, "ana", "in-tab");
+  const schedule = await Desk.schedule(await here.person(), ehr, "finn", "in-tab");
   const patient = await portal.open("patient", "ana-now");
   await patient.at("waiting");
   const clinician = await schedule.open("provider", "ana-now");
-  await clinician.button("Admit").click();
-  await clinician.button("Join").click();
-  await Promise.all([patient.at("room"), clinician.at("room")]);
+  await admitAndJoin(clinician, patient);
+  return { patient, clinician, portal, schedule };
+}
+
+/** The clinician lets the patient in, whose page then moves on by itself. */
+async function admitAndJoin(clinician, patient) {
+  await clinician.at("visit");
+  await clinician.button("Admit Ana Ruiz").click();
+  await clinician.button(/^Join/).click();
+  await patient.at("room");
   await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
-  return { patient, clinician, schedule };
 }

@@ -114,9 +114,14 @@ export class View {
     return this.frame.evaluate(describe).catch((error) => `no page (${error.message})`);
   }
 
-  /** The button with this accessible name. */
+  /** The button with this accessible name, a text or a pattern. */
   button(name) {
     return this.frame.getByRole("button", { name, exact: true });
+  }
+
+  /** What opens a question that is asked once, such as "End visit". */
+  disclosure(text) {
+    return this.frame.locator("summary").getByText(text, { exact: true });
   }
 
   /** Waits until this text is on the page. */

@@ -145,23 +145,26 @@ impl Bench {
     fn browser(&mut self) -> Result<Tally> {
         build()?;
         let chromium = tools::chromium()?;
-        let mut tests = self.node_tests("tests/e2e")?;
+        let mut tests = self.node_tests(&["crates/web/assets/tests", "tests/e2e"])?;
         child::count(tests.env("CHROMIUM", chromium), summary::node_counts)
     }
 
     fn conformance(&mut self) -> Result<Tally> {
         build()?;
         let python = tools::python_packages()?;
-        let mut tests = self.node_tests("tests/conformance")?;
+        let mut tests = self.node_tests(&["tests/conformance"])?;
         child::count(tests.env("PYTHONPATH", fs::canonicalize(python)?), summary::node_counts)
     }
 
-    /// Node's test runner on each `*.test.mjs` of a folder: one after the other, because each drives whole
-    /// programs and measures what they do in time.
-    fn node_tests(&mut self, folder: &str) -> Result<Command> {
+    /// Node's test runner on the tests in these folders, one file after the other: each drives whole programs, and
+    /// expects them to answer in time.
+    fn node_tests(&mut self, folders: &[&str]) -> Result<Command> {
         tools::node_packages()?;
         let mut node = Command::new("node");
-        node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(test_files(folder)?);
+        node.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+        for folder in folders {
+            node.args(test_files(folder)?);
+        }
         node.env("ANTEROOM_BIN", fs::canonicalize(tools::target_dir().join("debug/anteroom"))?);
         if let Some(url) = self.database_url()? {
             node.env(postgres::URL_VARIABLE, url);
@@ -218,10 +221,8 @@ fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
 
 fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {folder}"))?;
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .with_context(|| format!("cannot read {folder}"))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|entry| entry.path())).collect();
+    let mut files = paths.with_context(|| format!("cannot read {folder}"))?;
     files.retain(|path| is_test(path));
     files.sort();
     ensure!(!files.is_empty(), "no test in {folder}");
@@ -229,5 +230,6 @@ fn test_files(folder: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.mjs"))
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.ends_with(".test.mjs") || name.ends_with(".test.js")
 }
