@@ -79,7 +79,7 @@ mod tests {
           "exp": 1795291440,
           "iat": 1795291170,
           "iss": "provider-client",
-          "jti": "TODO",
+          "jti": "FN8XeyMwrhLXDTJZ5OHLYxxmPPTXPEwEAiqxuoBAmOY",
           "nbf": 1795291170,
           "sub": "provider-client"
         }

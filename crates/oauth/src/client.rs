@@ -1,8 +1,11 @@
-use std::{sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use outside::{Clock, HttpClient, Limits, Random, Request, Response};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use visit::Role;
 
 use crate::{
@@ -181,7 +184,14 @@ impl SmartClient {
         self.ehr_keys.get(&key, self.fetch_ehr_keys(endpoints)).await
     }
 
-    pub(crate) fn assertion(
+    /// The `kid` of the key that signs for this connection now.
+    pub(crate) fn signing_kid(&self, connection: &Connection) -> Result<String, LaunchError> {
+        let now = self.clock.now();
+        let set = self.keys.key_set(&connection.ehr, now)?;
+        Ok(set.signing_key(connection.signing_algorithm, now)?.kid().to_owned())
+    }
+
+    fn assertion(
         &self,
         connection: &Connection,
         client: &ClientId,
@@ -189,7 +199,7 @@ impl SmartClient {
     ) -> Result<String, LaunchError> {
         let now = self.clock.now();
         let set = self.keys.key_set(&connection.ehr, now)?;
-        let key = set.signing_key(connection.signing_algorithm, now).ok_or(crate::KeyError::Sign)?;
+        let key = set.signing_key(connection.signing_algorithm, now)?;
         Ok(client_assertion(key, client, &endpoints.token_audience, &*self.random, now)?)
     }
 

@@ -204,3 +204,151 @@ fn resolve(connection: &Connection, written: &str) -> Option<(Url, String)> {
         Err(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        FixedEndpoints,
+        testing::{FakeEhr, ISSUER, TOKEN_ENDPOINT, asked, connection, endpoints, url},
+    };
+
+    const SMART: &str = "/api/FHIR/R4/.well-known/smart-configuration";
+    const OPENID: &str = "/api/FHIR/R4/.well-known/openid-configuration";
+    const INTERCONNECT: &str = "/oauth2/.well-known/openid-configuration";
+
+    async fn discovered(ehr: &FakeEhr, connection: &Connection) -> (Result<Endpoints, LaunchError>, String) {
+        let http = ehr.http();
+        let outcome = discover(&http, connection, &connection.clients.provider).await;
+        (outcome, asked(&http).join(" "))
+    }
+
+    #[tokio::test]
+    async fn one_complete_document_is_enough() {
+        let http = FakeEhr::complete().http();
+        let found = discover(&http, &connection(), &"a-client".parse().unwrap()).await.unwrap();
+        assert_eq!(found, endpoints());
+        let request = &http.requests()[0];
+        assert_eq!(request.url.path(), SMART);
+        assert_eq!(request.headers["accept"], "application/json");
+        assert_eq!(request.headers["epic-client-id"], "a-client");
+        assert_eq!(http.requests().len(), 1);
+    }
+
+    /// Epic 2022 names neither issuer nor keys there.
+    #[tokio::test]
+    async fn what_is_missing_is_looked_for_elsewhere() {
+        let ehr = FakeEhr::default();
+        ehr.answers(
+            SMART,
+            200,
+            &json!({
+                "authorization_endpoint": "https://fhir.example.org/oauth2/authorize",
+                "token_endpoint": TOKEN_ENDPOINT,
+                "capabilities": ["launch-ehr"],
+            }),
+        );
+        ehr.answers(
+            INTERCONNECT,
+            200,
+            &json!({ "issuer": ISSUER, "jwks_uri": "https://fhir.example.org/oauth2/keys" }),
+        );
+        let (found, asked) = discovered(&ehr, &connection()).await;
+        assert_eq!(found.unwrap(), endpoints());
+        assert_eq!(asked, format!("{SMART} {OPENID} {INTERCONNECT}"));
+    }
+
+    #[tokio::test]
+    async fn the_issuer_tells_its_keys_itself() {
+        let ehr = FakeEhr::default();
+        let issuer = "https://login.example.org/realm";
+        ehr.answers(
+            SMART,
+            200,
+            &json!({ "authorization_endpoint": "authorize", "token_endpoint": "/t", "issuer": issuer }),
+        );
+        // Keys of another issuer are not taken.
+        ehr.answers(OPENID, 200, &json!({ "issuer": ISSUER, "jwks_uri": "https://fhir.example.org/wrong" }));
+        ehr.answers(
+            "/realm/.well-known/openid-configuration",
+            200,
+            &json!({ "issuer": issuer, "jwks_uri": "https://login.example.org/keys" }),
+        );
+        let found = discovered(&ehr, &connection()).await.0.unwrap();
+        assert_eq!(found.jwks, url("https://login.example.org/keys"));
+        assert_eq!(found.authorization, url("https://fhir.example.org/api/FHIR/R4/authorize"));
+        assert_eq!(found.token_audience, "https://fhir.example.org/t");
+    }
+
+    #[tokio::test]
+    async fn the_token_endpoint_is_repeated_as_it_was_written() {
+        let ehr = FakeEhr::complete();
+        ehr.answers(
+            SMART,
+            200,
+            &json!({
+                "authorization_endpoint": "https://fhir.example.org/a", "issuer": ISSUER,
+                "token_endpoint": "https://FHIR.example.org:443/token",
+                "jwks_uri": "https://fhir.example.org/k",
+            }),
+        );
+        let found = discovered(&ehr, &connection()).await.0.unwrap();
+        assert_eq!(found.token_audience, "https://FHIR.example.org:443/token");
+    }
+
+    #[tokio::test]
+    async fn what_is_configured_is_not_asked() {
+        let expected = endpoints();
+        let fixed = FixedEndpoints {
+            authorization: Some(expected.authorization.clone()),
+            token: Some(expected.token.clone()),
+            issuer: Some(expected.issuer.clone()),
+            jwks: Some(expected.jwks.clone()),
+        };
+        let connection = Connection { fixed, ..connection() };
+        let (found, asked) = discovered(&FakeEhr::default(), &connection).await;
+        assert_eq!((found.unwrap(), asked.as_str()), (expected, ""));
+    }
+
+    #[tokio::test]
+    async fn documents_that_send_us_elsewhere_are_refused() {
+        for (name, elsewhere) in [
+            ("token_endpoint", "https://evil.example/token"),
+            ("token_endpoint", "//evil.example/token"),
+            ("token_endpoint", "http://fhir.example.org/token"),
+            ("authorization_endpoint", "javascript:alert(1)"),
+            ("authorization_endpoint", "https://fhir.example.org@evil.example/"),
+            ("jwks_uri", "file:///etc/passwd"),
+        ] {
+            let ehr = FakeEhr::complete();
+            let mut document = json!({
+                "authorization_endpoint": "https://fhir.example.org/a", "issuer": ISSUER,
+                "token_endpoint": TOKEN_ENDPOINT, "jwks_uri": "https://fhir.example.org/k",
+            });
+            document[name] = elsewhere.into();
+            ehr.answers(SMART, 200, &document);
+            let (found, asked) = discovered(&ehr, &connection()).await;
+            assert_eq!(found.unwrap_err().code(), "endpoint-refused", "{elsewhere}");
+            assert_eq!(asked, SMART, "nothing else is asked");
+        }
+    }
+
+    #[tokio::test]
+    async fn failures_are_told_apart() {
+        let ehr = FakeEhr::default();
+        assert_eq!(discovered(&ehr, &connection()).await.0.unwrap_err().code(), "ehr-failed");
+        ehr.answers(SMART, 200, &json!(["no object"]));
+        assert_eq!(discovered(&ehr, &connection()).await.0.unwrap_err().code(), "discovery-invalid");
+        ehr.answers(SMART, 200, &json!({ "token_endpoint": TOKEN_ENDPOINT, "issuer": 7 }));
+        let incomplete = discovered(&ehr, &connection()).await.0.unwrap_err();
+        insta::assert_snapshot!(
+            incomplete,
+            @"discovery: no document names authorization_endpoint, issuer, jwks_uri; set what is missing in the configuration"
+        );
+        ehr.is_silent_at(SMART);
+        let (found, asked) = discovered(&ehr, &connection()).await;
+        assert_eq!((found.unwrap_err().code(), asked.as_str()), ("ehr-timeout", SMART));
+    }
+}

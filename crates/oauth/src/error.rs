@@ -205,6 +205,57 @@ impl LaunchError {
         }
     }
 
+    /// What an operator does about it.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::LaunchIncomplete(_) => {
+                "Open the launch from the EHR; it appends iss and launch to the address by itself."
+            }
+            Self::UnknownIss => "Add an EHR connection with this FHIR base, or correct fhir_base_url.",
+            Self::EhrTimeout { .. } | Self::EhrUnreachable { .. } => {
+                "Check network, firewall and TLS between this server and the EHR."
+            }
+            Self::EhrAnswerRefused { .. } => {
+                "Correct the address: redirects to another origin are not followed, nor large answers read."
+            }
+            Self::EhrFailed { .. } => "Look at the EHR's log at this time; correct the address if it is 404.",
+            Self::DiscoveryInvalid(_) => {
+                "Correct fhir_base_url, or set authorization_endpoint, token_endpoint, issuer and jwks_uri."
+            }
+            Self::EndpointRefused { .. } => "If the host belongs to the EHR, add it to allowed_hosts.",
+            Self::AuthorizationDenied(_) => {
+                "Nothing, if the person said no; else check the client's users and scopes at the EHR."
+            }
+            Self::AuthorizationFailed(_) => {
+                "Compare client id, redirect URI and scopes with the registration at the EHR."
+            }
+            Self::CallbackInvalid(_) | Self::CallbackMixedUp | Self::LaunchExpired => {
+                "Start again from the EHR. If it stays: each connection needs its own redirect URI."
+            }
+            Self::TokenRefused(_) => {
+                "Start again from the EHR. If it stays: compare the redirect URI and this server's clock."
+            }
+            Self::ClientRefused(_) => {
+                "Check that the EHR knows this client id and key set address, and can reach that address."
+            }
+            Self::TokenAnswerInvalid(_) => "Show the reason to the EHR's support; check the FDI record.",
+            Self::IdTokenMissing => "Grant the client the scopes openid and fhirUser.",
+            Self::IdTokenInvalid(_) => {
+                "Check issuer and jwks_uri of this connection and the clocks of both servers."
+            }
+            Self::EhrKeysInvalid(_) => "Check jwks_uri of this connection.",
+            Self::UserUnknown(_) => "Grant the client the scopes openid and fhirUser, with FHIR R4.",
+            Self::WrongEntrance { .. } => {
+                "Give each FDI record the launch address of its users: provider or patient."
+            }
+            Self::NoBackendClient => "Set clients.backend of this connection.",
+            Self::BackendUserUnmapped(_) => {
+                "Ask the EHR's administrator to map the backend client to a background user."
+            }
+            Self::OwnKeys(_) => "Check the keys directory in data_dir: owner, mode, free space.",
+        }
+    }
+
     /// Whether starting again later may help without anybody changing
     /// anything.
     pub fn is_passing(&self) -> bool {

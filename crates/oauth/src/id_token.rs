@@ -153,3 +153,197 @@ fn check_audience(claims: &Claims, client: &str) -> Result<(), IdTokenFault> {
     };
     if is_for_us && authorized { Ok(()) } else { Err(IdTokenFault::Audience) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{FORGER, ISSUER, TRUSTED, any_json, now};
+
+    fn keys(jwks: &[Value]) -> VerificationKeys {
+        let Value::Object(document) = json!({ "keys": jwks }) else { unreachable!() };
+        VerificationKeys::read(&document).unwrap()
+    }
+
+    fn trusted_keys() -> VerificationKeys {
+        let jwk = |algorithm: &str| TRUSTED.jwk(algorithm, &json!({ "kid": algorithm, "use": "sig" }));
+        keys(&[jwk("RS256"), jwk("RS384"), jwk("ES256"), jwk("ES384")])
+    }
+
+    fn claims() -> Value {
+        let now = now().as_second();
+        json!({
+            "iss": ISSUER, "sub": "eb3d", "aud": "provider-client", "iat": now, "exp": now + 300,
+            "nonce": "a-nonce", "fhirUser": "https://fhir.example.org/api/FHIR/R4/Practitioner/eb3d",
+        })
+    }
+
+    fn changed(name: &str, value: Value) -> Value {
+        let mut claims = claims();
+        claims[name] = value;
+        claims
+    }
+
+    fn without(name: &str) -> Value {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        claims
+    }
+
+    fn verified(token: &str, keys: &VerificationKeys) -> Result<VerifiedClaims, IdTokenFault> {
+        let client = "provider-client".parse().unwrap();
+        let expected = Expected { issuer: ISSUER, client: &client, nonce: "a-nonce", now: now() };
+        verify(token, keys, &expected)
+    }
+
+    fn fault(claims: &Value) -> Option<IdTokenFault> {
+        let token = TRUSTED.sign(&json!({ "alg": "RS256", "kid": "RS256" }), claims);
+        verified(&token, &trusted_keys()).err()
+    }
+
+    fn fault_of_header(header: &Value, keys: &VerificationKeys) -> Option<IdTokenFault> {
+        verified(&TRUSTED.sign(header, &claims()), keys).err()
+    }
+
+    #[test]
+    fn each_algorithm_of_the_list_is_verified() {
+        for algorithm in ["RS256", "RS384", "ES256", "ES384"] {
+            let header = json!({ "alg": algorithm, "kid": algorithm });
+            let claims = verified(&TRUSTED.sign(&header, &claims()), &trusted_keys()).unwrap();
+            assert_eq!(claims.sub, "eb3d");
+        }
+    }
+
+    #[test]
+    fn what_nobody_signed_is_refused() {
+        for algorithm in ["none", "None", "HS256", "PS256", "EdDSA", ""] {
+            let header = json!({ "alg": algorithm, "kid": "RS256" });
+            assert_eq!(
+                fault_of_header(&header, &trusted_keys()),
+                Some(IdTokenFault::Algorithm),
+                "{algorithm}"
+            );
+        }
+        for algorithm in ["RS256", "ES384"] {
+            let forged = FORGER.sign(&json!({ "alg": algorithm, "kid": algorithm }), &claims());
+            assert_eq!(verified(&forged, &trusted_keys()).err(), Some(IdTokenFault::Signature));
+        }
+        // The payload of one token under the signature of another.
+        let header = json!({ "alg": "RS256", "kid": "RS256" });
+        let mine = TRUSTED.sign(&header, &claims());
+        let theirs = TRUSTED.sign(&header, &changed("sub", json!("other")));
+        let mixed = format!("{}.{}", theirs.rsplit_once('.').unwrap().0, mine.rsplit_once('.').unwrap().1);
+        assert_eq!(verified(&mixed, &trusted_keys()).err(), Some(IdTokenFault::Signature));
+        let unsigned = format!("{}.", mine.rsplit_once('.').unwrap().0);
+        assert_eq!(verified(&unsigned, &trusted_keys()).err(), Some(IdTokenFault::Signature));
+    }
+
+    #[test]
+    fn a_key_is_used_only_for_what_it_is() {
+        // Named by kid, but of the other kind.
+        let header = json!({ "alg": "ES256", "kid": "RS256" });
+        assert_eq!(fault_of_header(&header, &trusted_keys()), Some(IdTokenFault::UnknownKey));
+        let header = json!({ "alg": "RS256", "kid": "k" });
+        for (more, accepted) in [
+            (json!({ "kid": "k" }), true),
+            (json!({ "kid": "k", "alg": "RS256", "use": "sig", "key_ops": ["verify"] }), true),
+            (json!({ "kid": "k", "alg": "RS384" }), false),
+            (json!({ "kid": "k", "use": "enc" }), false),
+            (json!({ "kid": "k", "key_ops": ["encrypt"] }), false),
+            (json!({ "kid": "k", "kty": "EC" }), false),
+            (json!({ "kid": "other" }), false),
+        ] {
+            let fault = fault_of_header(&header, &keys(&[TRUSTED.jwk("RS256", &more)]));
+            assert_eq!(fault, (!accepted).then_some(IdTokenFault::UnknownKey), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_short_rsa_key_is_no_key() {
+        let short = json!({ "kty": "RSA", "kid": "k", "n": "AQAB".repeat(32), "e": "AQAB" });
+        assert_eq!(keys(&[short]).len(), 0);
+    }
+
+    #[test]
+    fn without_a_kid_exactly_one_key_must_fit() {
+        let header = json!({ "alg": "RS256" });
+        let one = TRUSTED.jwk("RS256", &json!({ "kid": "one" }));
+        let enc = FORGER.jwk("RS256", &json!({ "kid": "two", "use": "enc" }));
+        let ec = TRUSTED.jwk("ES384", &json!({}));
+        assert_eq!(fault_of_header(&header, &keys(&[enc, ec, one.clone()])), None);
+        let second = FORGER.jwk("RS256", &json!({ "kid": "two" }));
+        assert_eq!(fault_of_header(&header, &keys(&[one, second])), Some(IdTokenFault::AmbiguousKey));
+        assert_eq!(fault_of_header(&header, &keys(&[])), Some(IdTokenFault::UnknownKey));
+    }
+
+    #[test]
+    fn one_odd_key_does_not_lose_the_others() {
+        let odd = [json!({}), json!(7), json!({ "kty": "OKP" }), json!({ "kty": "RSA", "n": "!", "e": "" })];
+        let mut all = odd.to_vec();
+        all.push(TRUSTED.jwk("RS256", &json!({ "kid": "k" })));
+        assert_eq!(fault_of_header(&json!({ "alg": "RS256", "kid": "k" }), &keys(&all)), None);
+    }
+
+    #[test]
+    fn an_extension_that_must_be_understood_is_not() {
+        let header = json!({ "alg": "RS256", "kid": "RS256", "crit": ["exp"] });
+        assert_eq!(fault_of_header(&header, &trusted_keys()), Some(IdTokenFault::Malformed));
+    }
+
+    #[test]
+    fn each_claim_is_checked() {
+        use IdTokenFault::{Audience, Expired, Future, Issuer, Malformed, Nonce};
+        let now = now().as_second();
+        for (claims, expected) in [
+            (claims(), None),
+            (changed("iss", json!("https://fhir.example.org/api/FHIR/R4")), Some(Issuer)),
+            (changed("iss", json!(format!("{ISSUER}/"))), Some(Issuer)),
+            (without("iss"), Some(Malformed)),
+            (changed("aud", json!(["provider-client"])), None),
+            (changed("aud", json!("another")), Some(Audience)),
+            (changed("aud", json!([])), Some(Audience)),
+            (changed("aud", json!(["provider-client", "another"])), Some(Audience)),
+            (changed("azp", json!("provider-client")), None),
+            (changed("azp", json!("another")), Some(Audience)),
+            (without("aud"), Some(Malformed)),
+            (changed("exp", json!(now - 59)), None),
+            (changed("exp", json!(now - 60)), Some(Expired)),
+            (without("exp"), Some(Malformed)),
+            (changed("iat", json!(now + 60)), None),
+            (changed("iat", json!(now + 61)), Some(Future)),
+            (without("iat"), Some(Malformed)),
+            (changed("nbf", json!(now + 61)), Some(Future)),
+            (changed("nonce", json!("another")), Some(Nonce)),
+            (without("nonce"), Some(Nonce)),
+            (without("sub"), Some(Malformed)),
+        ] {
+            assert_eq!(fault(&claims), expected, "{claims}");
+        }
+        let mut several = changed("aud", json!(["another", "provider-client"]));
+        several["azp"] = json!("provider-client");
+        assert_eq!(fault(&several), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged(token in "[A-Za-z0-9_.=-]{0,120}") {
+            prop_assert!(verified(&token, &trusted_keys()).is_err());
+        }
+
+        #[test]
+        fn any_header_and_claims_are_judged(header in any_json(), claims in any_json()) {
+            let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+            let token = format!("{}.{}.c2ln", encode(&header), encode(&claims));
+            prop_assert!(verified(&token, &trusted_keys()).is_err());
+        }
+
+        #[test]
+        fn any_key_set_is_read(document in any_json()) {
+            if let Value::Object(document) = document {
+                let _ = VerificationKeys::read(&document);
+            }
+        }
+    }
+}

@@ -87,3 +87,92 @@ impl fmt::Debug for Identity {
         write!(f, "Identity({:?})", self.person)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn claims(sub: &str, fhir_user: Option<&str>) -> VerifiedClaims {
+        VerifiedClaims {
+            sub: sub.to_owned(),
+            fhir_user: fhir_user.map(str::to_owned),
+            preferred_username: None,
+        }
+    }
+
+    fn person(fhir_user: &str) -> Option<String> {
+        let user = Identity::of(claims("s", Some(fhir_user)), Vendor::Generic, LaunchKind::Provider, None);
+        user.ok().map(|user| user.person.to_string())
+    }
+
+    #[test]
+    fn fhir_user_is_read_from_its_end() {
+        for reference in [
+            "Practitioner/eb3d",
+            "https://fhir.example.org/api/FHIR/R4/Practitioner/eb3d",
+            "https://fhir.example.org/oauth2/api/FHIR/R4/Practitioner/eb3d",
+        ] {
+            assert_eq!(person(reference).as_deref(), Some("Practitioner/eb3d"), "{reference}");
+        }
+        assert_eq!(person("PractitionerRole/1").as_deref(), Some("PractitionerRole/1"));
+        for bad in ["", "/", "eb3d", "Device/1", "Practitioner/", "Practitioner/1/", "Practitioner/a b"] {
+            assert_eq!(person(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_epic_is_known_by_sub_and_only_without_doubt() {
+        let by_sub = |vendor, kind, patient: Option<&str>| {
+            let patient = patient.map(|id| id.parse().unwrap());
+            let user = Identity::of(claims("e1", None), vendor, kind, patient.as_ref());
+            user.ok().map(|user| user.person.to_string())
+        };
+        assert_eq!(
+            by_sub(Vendor::Epic, LaunchKind::Provider, Some("e9")).as_deref(),
+            Some("Practitioner/e1")
+        );
+        assert_eq!(by_sub(Vendor::Epic, LaunchKind::Patient, Some("e1")).as_deref(), Some("Patient/e1"));
+        assert_eq!(by_sub(Vendor::Epic, LaunchKind::Patient, Some("e9")), None);
+        assert_eq!(by_sub(Vendor::Epic, LaunchKind::Patient, None), None);
+        assert_eq!(by_sub(Vendor::Generic, LaunchKind::Provider, None), None);
+        assert_eq!(by_sub(Vendor::OracleHealth, LaunchKind::Provider, None), None);
+    }
+
+    #[test]
+    fn nobody_comes_through_an_entrance_that_is_not_theirs() {
+        let role = |kind, person: &str, patient: &str| {
+            let user = Identity {
+                person: person.parse().unwrap(),
+                subject: "s".to_owned(),
+                preferred_username: None,
+            };
+            user.role(kind, Some(&patient.parse().unwrap())).ok()
+        };
+        use LaunchKind::{DeviceTest, Monitor, Patient, Provider};
+        for (kind, person, expected) in [
+            (Provider, "Practitioner/1", Some(Role::Provider)),
+            (Provider, "PractitionerRole/1", Some(Role::Provider)),
+            (Provider, "Patient/p", None),
+            (Provider, "RelatedPerson/1", None),
+            (Monitor, "Practitioner/1", Some(Role::Monitor)),
+            (Monitor, "Patient/p", None),
+            (Patient, "Patient/p", Some(Role::Patient)),
+            (Patient, "Patient/parent", Some(Role::Proxy)),
+            (Patient, "RelatedPerson/1", Some(Role::Proxy)),
+            (Patient, "Practitioner/1", None),
+            (DeviceTest, "Patient/p", Some(Role::Patient)),
+            (DeviceTest, "Practitioner/1", None),
+        ] {
+            assert_eq!(role(kind, person, "p"), expected, "{kind} {person}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_reference_is_judged(reference in ".{0,60}") {
+            person(&reference);
+        }
+    }
+}

@@ -13,6 +13,7 @@
 mod answer;
 mod assertion;
 mod callback;
+mod check;
 mod client;
 mod connection;
 mod context;
@@ -32,6 +33,7 @@ mod testing;
 mod token;
 
 pub use callback::Callback;
+pub use check::{Finding, Outcome};
 pub use client::{BackendToken, Granted, SmartClient};
 pub use connection::{
     AuthorizeMethod, ClientId, Clients, Connection, FixedEndpoints, InvalidClientId, Scopes,

@@ -73,13 +73,22 @@ impl<V: Clone> SharedCache<V> {
         {
             return known.outcome.clone();
         }
-        let (outcome, lifetime) = match fetch.await {
+        let fetched = fetch.await;
+        let since = self.clock.now();
+        let (outcome, lifetime) = match fetched {
             Ok((value, lifetime)) => (Ok(value), lifetime),
             Err(error) => (Err(error), FAILURE_LIFETIME),
         };
-        let since = self.clock.now();
-        let until = since.checked_add(lifetime).unwrap_or(Timestamp::MAX);
-        *remembered = Some(Remembered { outcome: outcome.clone(), since, until });
+        match remembered.as_mut() {
+            // A renewal that fails takes nothing away that is still good.
+            Some(known) if outcome.is_err() && known.outcome.is_ok() && since < known.until => {
+                known.since = since;
+            }
+            _ => {
+                let until = since.checked_add(lifetime).unwrap_or(Timestamp::MAX);
+                *remembered = Some(Remembered { outcome: outcome.clone(), since, until });
+            }
+        }
         outcome
     }
 
@@ -147,6 +156,17 @@ mod tests {
         assert_eq!(source.cache.get_younger_than(age, "k", source.fetch(true)).await.unwrap(), 1);
         source.clock.advance(age);
         assert_eq!(source.cache.get_younger_than(age, "k", source.fetch(true)).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_failed_renewal_takes_nothing_away() {
+        let source = Source::new();
+        source.cache.get("k", source.fetch(true)).await.unwrap();
+        let age = SignedDuration::from_secs(30);
+        source.clock.advance(age);
+        assert!(source.cache.get_younger_than(age, "k", source.fetch(false)).await.is_err());
+        assert_eq!(source.cache.get("k", source.fetch(true)).await.unwrap(), 1);
+        assert_eq!(source.cache.get_younger_than(age, "k", source.fetch(true)).await.unwrap(), 1, "rests");
     }
 
     #[tokio::test]

@@ -74,8 +74,9 @@ impl KeySet {
     }
 
     /// The key that signs now.
-    pub fn signing_key(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Option<&SigningKey> {
-        self.keys.iter().rfind(|key| key.algorithm() == algorithm && key.signs_from <= now)
+    pub fn signing_key(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Result<&SigningKey, KeyError> {
+        let active = self.keys.iter().rfind(|key| key.algorithm() == algorithm && key.signs_from <= now);
+        active.ok_or(KeyError::NoActive(algorithm.as_str()))
     }
 
     /// The public key set: what signs, what will, and what lately did.

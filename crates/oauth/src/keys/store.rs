@@ -40,6 +40,10 @@ pub enum KeyError {
     /// No key could be made.
     #[error("a signing key could not be made")]
     Generate,
+    /// The set has no key of this algorithm that signs by now: the file was
+    /// changed by hand, or the clock went back behind its first key.
+    #[error("no {0} key signs at this time")]
+    NoActive(&'static str),
     /// Nothing could be signed.
     #[error("the signing key could not sign")]
     Sign,
