@@ -70,7 +70,9 @@ fn make_private(_path: &Path) -> std::io::Result<()> {
 /// longer than people wait is cut off by the server.
 pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, StorageError> {
     let options = PgConnectOptions::from_str(url).map_err(refused)?;
-    Ok(options.application_name("anteroom").options([
+    let named = options.get_application_name().is_some();
+    let options = if named { options } else { options.application_name("anteroom") };
+    Ok(options.options([
         ("statement_timeout", "15s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "30s"),

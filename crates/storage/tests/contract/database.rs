@@ -104,7 +104,7 @@ impl Database {
             Self::Sqlite { .. } => panic!("SQLite has no address"),
             Self::Postgres { url, schema } => {
                 let joint = if url.contains('?') { '&' } else { '?' };
-                format!("{url}{joint}options[search_path]={schema}")
+                format!("{url}{joint}options[search_path]={schema}&application_name={schema}")
             }
         }
     }
@@ -123,6 +123,15 @@ impl Database {
                 statements.execute(&mut connection).await.unwrap();
             }
         }
+    }
+
+    /// Ends all connections that programs have to it.
+    pub(crate) async fn cut_connections(&self) {
+        self.tamper(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()",
+        )
+        .await;
     }
 
     /// Everything that somebody reads who gets at the database.
