@@ -24,7 +24,7 @@ pub struct Clinician {
     pub npi: &'static str,
 }
 
-/// A patient; an adult has a portal account of their own.
+/// A patient with a portal account.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Patient {
     /// Stable short name.

@@ -58,8 +58,9 @@ impl SandboxConfig {
 
     pub(crate) fn check(&self) -> Result<Checked, ConfigError> {
         let address = self.listen.ip();
-        let allowed = self.beyond_loopback;
-        if !address.is_loopback() && !(allowed.listen_beyond_loopback && allowed.anyone_may_be_anybody) {
+        let BeyondLoopback { listen_beyond_loopback, anyone_may_be_anybody } = self.beyond_loopback;
+        let told_twice = listen_beyond_loopback && anyone_may_be_anybody;
+        if !address.is_loopback() && !told_twice {
             return Err(ConfigError::BeyondLoopback(self.listen));
         }
         if address.is_unspecified() && self.public_url.is_none() {

@@ -12,7 +12,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{ehr::Ehr, launch::LaunchKind};
+use crate::{ehr::Ehr, fhir_api, launch::LaunchKind};
 
 /// Which link to click.
 #[derive(Debug, Deserialize)]
@@ -54,6 +54,11 @@ pub(crate) async fn visits(State(ehr): State<Arc<Ehr>>) -> Json<Vec<Value>> {
         })
     });
     Json(visits.collect())
+}
+
+/// `GET /sandbox/control/resources`: every FHIR resource, for a validator.
+pub(crate) async fn resources(State(ehr): State<Arc<Ehr>>) -> Json<Vec<Value>> {
+    Json(fhir_api::all_resources(ehr.day().appointments()))
 }
 
 /// `POST /sandbox/control/reset`

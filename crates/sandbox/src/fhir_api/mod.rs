@@ -19,6 +19,7 @@ use serde_json::Value;
 use self::refusal::Refusal;
 use crate::{
     cast::{CLINICIANS, PATIENTS, PROXIES},
+    day::Appointment,
     ehr::Ehr,
     oauth::Holder,
 };
@@ -31,7 +32,7 @@ pub(crate) async fn read(
 ) -> Result<Response, Refusal> {
     speaks_json(&headers)?;
     let holder = bearer(&ehr, &headers)?;
-    resource(&ehr, holder, &resource_type, &id).map(fhir_json)
+    resource(&ehr, holder, &resource_type, &id).map(|body| fhir_json(&body))
 }
 
 /// `GET {fhir base}/{type}?…`
@@ -44,7 +45,16 @@ pub(crate) async fn search(
     speaks_json(&headers)?;
     let holder = bearer(&ehr, &headers)?;
     let query = query.unwrap_or_default();
-    search::run(&ehr, holder, &resource_type, &query).map(fhir_json)
+    search::run(&ehr, holder, &resource_type, &query).map(|body| fhir_json(&body))
+}
+
+/// All resources that this EHR can show, for those who check them.
+pub(crate) fn all_resources(appointments: &[Appointment]) -> Vec<Value> {
+    let people = CLINICIANS.into_iter().map(resources::practitioner);
+    let people = people.chain(PATIENTS.into_iter().map(resources::patient));
+    let people = people.chain(PROXIES.into_iter().map(resources::related_person));
+    let visits = appointments.iter().flat_map(|one| [resources::appointment(one), resources::encounter(one)]);
+    people.chain(visits).collect()
 }
 
 /// On whose behalf a request is made, by its access token.
@@ -99,7 +109,7 @@ fn speaks_json(headers: &HeaderMap) -> Result<(), Refusal> {
     if accept.to_ascii_lowercase().contains("json") { Ok(()) } else { Err(Refusal::NotJson) }
 }
 
-fn fhir_json(body: Value) -> Response {
+fn fhir_json(body: &Value) -> Response {
     let content_type = HeaderValue::from_static("application/fhir+json; charset=utf-8");
     let no_store = HeaderValue::from_static("no-store");
     ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, no_store)], body.to_string())

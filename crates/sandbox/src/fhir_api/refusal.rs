@@ -47,7 +47,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), fhir_json(self.outcome())).into_response();
+        let mut response = (self.status(), fhir_json(&self.outcome())).into_response();
         let challenge = match self {
             Self::NoToken => {
                 "Bearer error=\"invalid_token\", error_description=\"The access token is missing, expired or malformed\""

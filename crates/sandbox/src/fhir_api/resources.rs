@@ -146,33 +146,3 @@ fn visit_type(appointment: &Appointment) -> Value {
     let code = if appointment.is_group { "2145" } else { "2140" };
     json!({"system": VISIT_TYPE, "code": code, "display": appointment.visit_type})
 }
-
-#[cfg(test)]
-mod tests {
-    use fhir_model::r4b::resources as r4b;
-    use jiff::tz::TimeZone;
-
-    use super::*;
-    use crate::{
-        cast::{CLINICIANS, PATIENTS, PROXIES},
-        day::Day,
-    };
-
-    #[test]
-    fn every_resource_is_valid() {
-        for person in CLINICIANS {
-            serde_json::from_value::<r4b::Practitioner>(practitioner(person)).unwrap();
-        }
-        for person in PATIENTS {
-            serde_json::from_value::<r4b::Patient>(patient(person)).unwrap();
-        }
-        for person in PROXIES {
-            serde_json::from_value::<r4b::RelatedPerson>(related_person(person)).unwrap();
-        }
-        let day = Day::around("2026-11-21T20:03:21Z".parse().unwrap(), &TimeZone::UTC);
-        for planned in day.appointments() {
-            serde_json::from_value::<r4b::Appointment>(appointment(planned)).unwrap();
-            serde_json::from_value::<r4b::Encounter>(encounter(planned)).unwrap();
-        }
-    }
-}

@@ -1,9 +1,13 @@
 use axum::body::Body;
+use fhir_model::r4b::resources as r4b;
 use http::{Request, StatusCode, header};
+use jiff::tz::TimeZone;
 use serde_json::Value;
 
+use super::all_resources;
 use crate::{
     cast::{ANA, FINN, KEIKO, MIA, WALTER},
+    day::Day,
     identifiers::CSN,
     launch::LaunchKind,
     testing::{Answer, Bench, FHIR},
@@ -29,6 +33,26 @@ fn csns(answer: &Answer) -> Vec<Value> {
 
 fn keys(bench: &Bench, keys: &[&str]) -> Vec<Value> {
     keys.iter().map(|key| bench.ehr.day().find(key).unwrap().csn.clone().into()).collect()
+}
+
+#[test]
+fn every_resource_is_valid() {
+    fn valid<T: serde::de::DeserializeOwned>(resource: Value) -> bool {
+        serde_json::from_value::<T>(resource).is_ok()
+    }
+
+    let day = Day::around("2026-11-21T20:03:21Z".parse().unwrap(), &TimeZone::UTC);
+    for resource in all_resources(day.appointments()) {
+        let is_valid = match resource["resourceType"].as_str().unwrap() {
+            "Practitioner" => valid::<r4b::Practitioner>,
+            "Patient" => valid::<r4b::Patient>,
+            "RelatedPerson" => valid::<r4b::RelatedPerson>,
+            "Appointment" => valid::<r4b::Appointment>,
+            "Encounter" => valid::<r4b::Encounter>,
+            other => panic!("{other} is not checked"),
+        };
+        assert!(is_valid(resource.clone()), "{resource:#}");
+    }
 }
 
 #[tokio::test]
@@ -167,7 +191,7 @@ async fn nothing_found_is_said_by_a_resource_that_is_no_result() {
     assert_eq!(bundle["total"], 0);
     assert_eq!(bundle["entry"][0]["search"]["mode"], "outcome");
     assert_eq!(bundle["entry"][0]["resource"]["issue"][0]["details"]["coding"][0]["code"], "4101");
-    serde_json::from_value::<fhir_model::r4b::resources::Bundle>(bundle).unwrap();
+    serde_json::from_value::<r4b::Bundle>(bundle).unwrap();
 }
 
 #[tokio::test]
@@ -188,7 +212,7 @@ async fn what_cannot_be_answered_is_refused_with_an_outcome() {
     for (path, status) in cases {
         let answer = bench.fhir(&token, path).await;
         assert_eq!(answer.status, status, "{path}");
-        serde_json::from_value::<fhir_model::r4b::resources::OperationOutcome>(answer.json()).unwrap();
+        serde_json::from_value::<r4b::OperationOutcome>(answer.json()).unwrap();
     }
 }
 

@@ -64,17 +64,12 @@ fn standard_context(launch: &Launch) -> Map<String, Value> {
 /// The scopes of the app's registration, not those that it asked for.
 fn scope(user: User, requested: &str) -> String {
     let prefix = if matches!(user, User::Clinician(_)) { "user" } else { "patient" };
-    let mut scope = String::new();
-    for resource in READABLE {
-        scope.push_str(&format!("{prefix}/{resource}.Read {prefix}/{resource}.read "));
-    }
-    for asked in ["launch", "openid", "fhirUser", "profile"] {
-        if requested.split_ascii_whitespace().any(|scope| scope == asked) {
-            scope.push_str(asked);
-            scope.push(' ');
-        }
-    }
-    scope
+    let granted = READABLE.map(|resource| format!("{prefix}/{resource}.Read {prefix}/{resource}.read "));
+    let asked = requested
+        .split_ascii_whitespace()
+        .filter(|scope| ["launch", "openid", "fhirUser", "profile"].contains(scope))
+        .map(|scope| format!("{scope} "));
+    granted.into_iter().chain(asked).collect()
 }
 
 fn asked_for(granted: &CodeGrant, scope: &str) -> bool {

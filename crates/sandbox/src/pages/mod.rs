@@ -22,8 +22,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use crate::{ehr::Ehr, status::Connected};
 
 /// No script or style but our own; a launch may be framed from anywhere.
-const POLICY: &str =
-    "default-src 'self'; frame-src http: https:; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
+const POLICY: &str = "default-src 'self'; img-src data:; frame-src http: https:; frame-ancestors 'none'; base-uri 'none'; object-src 'none'";
 
 /// The pages' addresses.
 pub(crate) fn router() -> Router<Arc<Ehr>> {

@@ -33,7 +33,7 @@ struct Page<'a> {
 
 struct Visit {
     key: &'static str,
-    visit_type: &'static str,
+    kind: &'static str,
     with: String,
     when: String,
     cancelled: bool,
@@ -64,7 +64,7 @@ fn visit(ehr: &Ehr, appointment: &Appointment) -> Visit {
     let day = times::day(appointment.start, ehr.now(), zone);
     Visit {
         key: appointment.key,
-        visit_type: appointment.visit_type,
+        kind: appointment.visit_type,
         with: appointment.clinician.title(),
         when: format!("{day} at {}", times::time(appointment.start, zone)),
         cancelled: appointment.status == AppointmentStatus::Cancelled,

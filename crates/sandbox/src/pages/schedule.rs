@@ -35,7 +35,7 @@ struct Visit {
     key: &'static str,
     day: String,
     time: String,
-    visit_type: &'static str,
+    kind: &'static str,
     /// Whose names label the buttons.
     with: String,
     cancelled: bool,
@@ -117,7 +117,7 @@ fn visit(ehr: &Ehr, first: &Appointment, members: &[&Appointment], connected: &H
         key: first.key,
         day: times::day(first.start, ehr.now(), zone),
         time: times::time(first.start, zone),
-        visit_type: first.visit_type,
+        kind: first.visit_type,
         with: names.join(", "),
         cancelled: first.status == AppointmentStatus::Cancelled,
         patients: patients.collect(),
