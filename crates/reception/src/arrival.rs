@@ -3,7 +3,7 @@ use outside::RandomExt;
 use storage::{Arrival, SeatCard, StorageError, TokenHash, VisitCard};
 use visit::{Admittance, Command, EhrId, NewVisit, Person, Role, Seat, SeatId, SessionId, Visit, apply};
 
-use crate::{Reception, ReceptionError};
+use crate::{Reception, ReceptionError, change::ROUNDS};
 
 /// How long a browser's session is good after a launch: a working day.
 const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(12);
@@ -48,7 +48,13 @@ impl Reception {
     /// Of two first arrivals at the same instant one opens it and the other
     /// finds it.
     pub async fn arrive(&self, arriving: Arriving) -> Result<Arrived, ReceptionError> {
-        loop_until_stored(async || self.try_to_arrive(&arriving).await).await
+        for _ in 0..ROUNDS {
+            match self.try_to_arrive(&arriving).await {
+                Err(ReceptionError::Storage(StorageError::Conflict)) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(StorageError::Conflict.into())
     }
 
     /// Brings somebody who holds a seat back to it: after they left, or to
@@ -125,16 +131,4 @@ fn seat_after(visit: &Visit, events: &[visit::Event], now: Timestamp, arriving: 
     let mut after = visit.clone();
     events.iter().for_each(|event| after.evolve(event, now));
     after.seat_of(&arriving.person, arriving.role).cloned()
-}
-
-async fn loop_until_stored<T>(
-    attempt: impl AsyncFn() -> Result<T, ReceptionError>,
-) -> Result<T, ReceptionError> {
-    for _ in 0..crate::change::ROUNDS {
-        match attempt().await {
-            Err(ReceptionError::Storage(StorageError::Conflict)) => {}
-            outcome => return outcome,
-        }
-    }
-    Err(StorageError::Conflict.into())
 }

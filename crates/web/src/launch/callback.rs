@@ -1,0 +1,50 @@
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use axum_extra::extract::CookieJar;
+use oauth::{Callback, LaunchError};
+use storage::{PendingKind, TokenHash};
+use visit::EhrId;
+
+use super::{arrive, grant::Grant, start::StoredLaunch};
+use crate::{
+    cookies::{self, Purpose},
+    problem::{AtEhr, Problem, Trouble},
+    state::AppState,
+};
+
+pub(super) async fn get(
+    State(state): State<AppState>,
+    Path(ehr): Path<String>,
+    jar: CookieJar,
+    callback: Result<Query<Callback>, QueryRejection>,
+) -> Result<Response, Trouble> {
+    // 1. Whose callback is it?
+    let id: EhrId = ehr.parse().map_err(|_| Problem::NotFound)?;
+    let ehr = state.ehr(&id).ok_or(Problem::NotFound)?;
+    let Query(callback) =
+        callback.map_err(|_| LaunchError::CallbackInvalid("its query cannot be read")).at(ehr)?;
+
+    // 2. Take the launch out, once, and see that this browser began it.
+    let launch_state = callback.state.as_deref().ok_or(Problem::NoSuchLaunch).at(ehr)?;
+    let key = TokenHash::of(launch_state);
+    let stored = state.pending.take(PendingKind::Launch, key, state.clock.now()).await.at(ehr)?;
+    let StoredLaunch { pending, browser } =
+        serde_json::from_slice(&stored.ok_or(Problem::NoSuchLaunch).at(ehr)?).at(ehr)?;
+    let purpose = Purpose::Launch(&pending.state);
+    let secret = cookies::read(&jar, purpose).ok_or(Problem::NoSuchLaunch).at(ehr)?;
+    verify_slices_are_equal(&TokenHash::of(&secret).0, &browser)
+        .map_err(|_| Problem::NoSuchLaunch)
+        .at(ehr)?;
+    let jar = cookies::take_away(&state, jar, purpose);
+
+    // 3. Redeem the code and learn who launched.
+    let kind = pending.kind;
+    let granted = state.smart.redeem(&ehr.connection, pending, callback).await.at(ehr)?;
+    let grant = Grant::new(kind, granted);
+
+    // 4. Which visit?
+    arrive::go_to_visit(&state, ehr, jar, grant, None).await
+}

@@ -1,0 +1,35 @@
+//! One seat: its page, what its person does there, its event stream, and its
+//! way into the room.
+
+mod actions;
+mod events;
+mod page;
+mod room;
+mod tab;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+use crate::state::AppState;
+
+/// Everything below `/seat/{seat}` (contract).
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/seat/{seat}", get(page::get))
+        .route("/seat/{seat}/events", get(events::get))
+        .route("/seat/{seat}/admit", post(actions::admit))
+        .route("/seat/{seat}/admit-all", post(actions::admit_all))
+        .route("/seat/{seat}/send-back", post(actions::send_back))
+        .route("/seat/{seat}/remove", post(actions::remove))
+        .route("/seat/{seat}/leave", post(actions::leave))
+        .route("/seat/{seat}/end", post(actions::end))
+        .route("/seat/{seat}/reopen", post(actions::reopen))
+        .route("/seat/{seat}/take", post(actions::take))
+        .route("/seat/{seat}/new-window", post(actions::new_window))
+        .route("/seat/{seat}/device-test", post(actions::device_test))
+        .route("/seat/{seat}/join", post(room::join))
+        .route("/seat/{seat}/room/offer", post(room::offer))
+        .route("/handover/{code}", get(actions::hand_over))
+}
