@@ -12,7 +12,7 @@ use tokio::{
 use visit::EhrId;
 
 use crate::{
-    BackendTokens, StatusAuth, StatusTarget, Wake, Word,
+    BackendTokens, StatusAuth, StatusPolicy, StatusTarget, Wake, Word,
     judgement::{Judgement, Verdict, fate, judge, judge_error},
     request::{Credentials, status_request},
 };
@@ -220,14 +220,15 @@ impl Deliverer {
     fn conclude(&self, notice: &Notice, judgement: Judgement) -> (Attempt, NoticeState, Timestamp) {
         let Judgement { verdict, http_status, answer } = judgement;
         let now = self.clock.now();
+        let give_up_after = match self.targets.get(&notice.about.ehr) {
+            Some(target) => target.policy.give_up_after(),
+            None => StatusPolicy::DEFAULT_GIVE_UP_AFTER,
+        };
         let (state, due_at) = fate(
             verdict,
             notice.happened_at,
             notice.history.len(),
-            self.targets
-                .get(&notice.about.ehr)
-                .map(|target| target.policy.give_up_after())
-                .unwrap_or_default(),
+            give_up_after,
             now,
             u16::from_le_bytes(self.random.bytes()),
         );
