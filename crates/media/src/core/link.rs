@@ -193,7 +193,9 @@ impl Link {
         match catch_unwind(AssertUnwindSafe(|| change(&mut self.rtc))) {
             Ok(Ok(())) => {}
             // A forged or damaged datagram, or a stream that is not there yet: no reason to hang up.
-            Ok(Err(error)) => tracing::debug!(%error, "media connection reports an error"),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "media connection reports an error")
+            }
             Err(_) => {
                 tracing::error!("media connection dropped: the media engine panicked");
                 self.broken = true;

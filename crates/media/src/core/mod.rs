@@ -58,6 +58,8 @@ pub(crate) struct Core {
     next_key: u64,
     /// What peers have said and nobody has handled yet.
     happened: VecDeque<(PeerKey, LinkEvent)>,
+    /// Rooms in which somebody came, left, or changed what they publish.
+    changed: BTreeSet<RoomId>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     stats: Stats,
@@ -83,6 +85,7 @@ impl Core {
             alarms: BTreeSet::new(),
             next_key: 0,
             happened: VecDeque::new(),
+            changed: BTreeSet::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
@@ -103,7 +106,8 @@ impl Core {
         }
         let peer = self.add(now, link, Purpose::Seat(seat.clone()));
         self.rooms.seat(seat, peer);
-        self.settle(now, peer);
+        self.drain(peer);
+        self.settle(now);
         Ok(Answer { sdp })
     }
 
@@ -118,7 +122,8 @@ impl Core {
         // The browser shows that it lives; its network may need as long as at first.
         peer.last_heard = now;
         self.demux.name(peer.link.ufrag(), key);
-        self.settle(now, key);
+        self.drain(key);
+        self.settle(now);
         answer.map(|sdp| Answer { sdp })
     }
 
@@ -138,7 +143,8 @@ impl Core {
             .collect();
         let (link, sdp) = Link::accept(offer, &candidates, &self.limits, now)?;
         let peer = self.add(now, link, Purpose::Check(Echo::new(now)));
-        self.settle(now, peer);
+        self.drain(peer);
+        self.settle(now);
         Ok(Answer { sdp })
     }
 
@@ -148,6 +154,7 @@ impl Core {
             return false;
         };
         self.leave(now, peer, LeaveReason::Removed, Some(&ToPage::Removed));
+        self.settle(now);
         true
     }
 
@@ -157,6 +164,7 @@ impl Core {
         for peer in &members {
             self.leave(now, *peer, LeaveReason::Ended, Some(&ToPage::Ended));
         }
+        self.settle(now);
         !members.is_empty()
     }
 
@@ -166,6 +174,7 @@ impl Core {
         for peer in self.peers.keys().copied().collect::<Vec<_>>() {
             self.leave(now, peer, LeaveReason::Stopped, Some(&ToPage::Stopping));
         }
+        self.settle(now);
     }
 
     /// Whether nothing is left to do.
@@ -210,7 +219,8 @@ impl Core {
             Some(peer) => {
                 self.stats.packets_in += 1;
                 self.stats.bytes_in += datagram.len() as u64;
-                self.settle(now, peer);
+                self.drain(peer);
+                self.settle(now);
             }
             None => self.stats.packets_unknown += 1,
         }
@@ -252,9 +262,10 @@ impl Core {
                 self.expire(now, key);
             } else {
                 peer.link.input(Input::Timeout(now));
-                self.settle(now, key);
+                self.drain(key);
             }
         }
+        self.settle(now);
     }
 
     fn expire(&mut self, now: Instant, key: PeerKey) {
@@ -298,11 +309,16 @@ impl Core {
         }
     }
 
-    /// A peer was changed: takes out its output, and handles what follows from it.
-    fn settle(&mut self, now: Instant, key: PeerKey) {
-        self.drain(key);
-        while let Some((key, event)) = self.happened.pop_front() {
-            self.handle(now, key, event);
+    /// Handles what peers have said, and what follows from it, until nothing is left.
+    fn settle(&mut self, now: Instant) {
+        loop {
+            if let Some((key, event)) = self.happened.pop_front() {
+                self.handle(now, key, event);
+            } else if let Some(room) = self.changed.pop_first() {
+                self.plan(now, &room);
+            } else {
+                return;
+            }
         }
     }
 
@@ -329,9 +345,15 @@ impl Core {
         match event {
             LinkEvent::Gone => self.leave(now, key, LeaveReason::Closed, None),
             _ if matches!(peer.stage, Stage::Leaving { .. }) => {}
-            LinkEvent::Up => self.arrive(now, key),
-            LinkEvent::Sends(mid, kind) => peer.add_upload(mid, kind),
-            LinkEvent::Receives(mid, kind) => peer.slots.add(mid, kind),
+            LinkEvent::Up => self.arrive(key),
+            LinkEvent::Sends(mid, kind) => {
+                peer.add_upload(mid, kind);
+                self.changed.extend(peer.room().cloned());
+            }
+            LinkEvent::Receives(mid, kind) => {
+                peer.slots.add(mid, kind);
+                self.changed.extend(peer.room().cloned());
+            }
             LinkEvent::Media(frame) => self.forward(now, key, &frame),
             LinkEvent::KeyframeWanted(mid) => {
                 if let Some(source) = peer.slots.source_of(mid) {
@@ -343,15 +365,14 @@ impl Core {
         }
     }
 
-    fn arrive(&mut self, now: Instant, key: PeerKey) {
+    fn arrive(&mut self, key: PeerKey) {
         let Some(peer) = self.peers.get_mut(&key) else {
             return;
         };
         peer.stage = Stage::Up;
         if let Purpose::Seat(seat) = &peer.purpose {
-            let room = seat.room.clone();
+            self.changed.insert(seat.room.clone());
             self.events.push_back(Event::Joined(seat.clone()));
-            self.replan(now, &room);
         }
     }
 
@@ -378,7 +399,7 @@ impl Core {
         }
         if let Some(seat) = seat {
             self.rooms.unseat(&seat);
-            self.replan(now, &seat.room);
+            self.changed.insert(seat.room.clone());
             self.events.push_back(Event::Left(seat, reason));
         }
     }
@@ -406,9 +427,8 @@ impl Core {
             }
             Purpose::Seat(seat) if peer.control == Some(message.id) => {
                 if let Some(FromPage::Publish { kinds }) = FromPage::parse(&message.data) {
-                    let room = seat.room.clone();
+                    self.changed.insert(seat.room.clone());
                     peer.published = kinds;
-                    self.replan(now, &room);
                 }
             }
             Purpose::Seat(_) => {}
@@ -446,8 +466,8 @@ impl Core {
         }
     }
 
-    /// Somebody came, left, or changed what they publish: gives everybody in the room their slots anew.
-    fn replan(&mut self, now: Instant, room: &RoomId) {
+    /// Gives everybody in a room the slots that they should have now.
+    fn plan(&mut self, now: Instant, room: &RoomId) {
         let members = self.rooms.members(room);
         // Screens first: where slots are few, the screen is what people want to see.
         let streams: Vec<_> = [StreamKind::Screen, StreamKind::Camera, StreamKind::Audio]

@@ -8,7 +8,7 @@ use str0m::media::{MediaData, MediaKind, Mid};
 use super::link::Link;
 use super::slots::{FrameInfo, Slots, Source, Verdict};
 use crate::config::Limits;
-use crate::ids::{ParticipantId, Seat};
+use crate::ids::{ParticipantId, RoomId, Seat};
 use crate::message::{StreamKind, ToPage};
 
 /// What a connection is for.
@@ -163,11 +163,19 @@ impl Peer {
         }
     }
 
-    pub(super) fn participant(&self) -> Option<&ParticipantId> {
+    fn seat(&self) -> Option<&Seat> {
         match &self.purpose {
-            Purpose::Seat(seat) => Some(&seat.participant),
+            Purpose::Seat(seat) => Some(seat),
             Purpose::Check(_) => None,
         }
+    }
+
+    pub(super) fn participant(&self) -> Option<&ParticipantId> {
+        self.seat().map(|seat| &seat.participant)
+    }
+
+    pub(super) fn room(&self) -> Option<&RoomId> {
+        self.seat().map(|seat| &seat.room)
     }
 }
 

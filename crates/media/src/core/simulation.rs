@@ -120,10 +120,10 @@ impl World {
             let soonest = self.wire.iter().map(|p| p.due).chain(alarm).min();
             let client_alarm = self.tick_clients();
             self.collect();
-            let next = soonest.into_iter().chain(client_alarm).min().unwrap_or(end);
-            if next > end {
+            let next = soonest.into_iter().chain(client_alarm).min();
+            let Some(next) = next.filter(|at| *at < end) else {
                 break;
-            }
+            };
             self.now = self.now.max(next);
             if alarm.is_some_and(|at| at <= self.now) {
                 self.core.tick(self.now);

@@ -13,39 +13,39 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 
 /// Frames that came in on one m-line.
 #[derive(Debug, Default, Clone)]
-pub struct Received {
-    pub frames: usize,
-    pub keyframes: usize,
+pub(crate) struct Received {
+    pub(crate) frames: usize,
+    pub(crate) keyframes: usize,
     /// The last frame's content.
-    pub last: Vec<u8>,
-    pub last_time: Option<MediaTime>,
+    pub(crate) last: Vec<u8>,
+    pub(crate) last_time: Option<MediaTime>,
     /// Frames whose media time was not after the one before.
-    pub backwards: usize,
+    pub(crate) backwards: usize,
 }
 
 /// A browser.
 #[derive(Debug)]
-pub struct Client {
-    pub rtc: Rtc,
+pub(crate) struct Client {
+    pub(crate) rtc: Rtc,
     address: SocketAddr,
     protocol: Protocol,
     start: Instant,
     pending: Option<SdpPendingOffer>,
     channel: Option<ChannelId>,
     channel_open: bool,
-    pub audio: Option<Mid>,
-    pub camera: Option<Mid>,
-    pub screen: Option<Mid>,
-    pub received: HashMap<Mid, Received>,
+    pub(crate) audio: Option<Mid>,
+    pub(crate) camera: Option<Mid>,
+    pub(crate) screen: Option<Mid>,
+    pub(crate) received: HashMap<Mid, Received>,
     /// What the server said on the data channel, oldest first.
-    pub messages: Vec<String>,
-    pub keyframe_requests: usize,
-    pub connected: bool,
-    pub closed: bool,
+    pub(crate) messages: Vec<String>,
+    pub(crate) keyframe_requests: usize,
+    pub(crate) connected: bool,
+    pub(crate) closed: bool,
 }
 
 impl Client {
-    pub fn new(now: Instant, address: SocketAddr, protocol: Protocol) -> Self {
+    pub(crate) fn new(now: Instant, address: SocketAddr, protocol: Protocol) -> Self {
         let mut rtc = Rtc::builder().clear_codecs().enable_opus(true, false).enable_vp8(true).build(now);
         let candidate = match protocol {
             Protocol::Udp => Candidate::builder().udp().host(address).build(),
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// An offer with room for so many other people.
-    pub fn offer(&mut self, others: usize) -> String {
+    pub(crate) fn offer(&mut self, others: usize) -> String {
         let mut change = self.rtc.sdp_api();
         self.channel = Some(change.add_channel("anteroom".to_owned()));
         let mut add = |kind, direction| change.add_media(kind, direction, None, None, None);
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// An offer for a connection check.
-    pub fn check_offer(&mut self) -> String {
+    pub(crate) fn check_offer(&mut self) -> String {
         let mut change = self.rtc.sdp_api();
         self.channel = Some(change.add_channel_with_config(ChannelConfig {
             label: "check".to_owned(),
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// An offer after a change of the network.
-    pub fn restart_offer(&mut self) -> String {
+    pub(crate) fn restart_offer(&mut self) -> String {
         let mut change = self.rtc.sdp_api();
         change.ice_restart(true);
         let (offer, pending) = change.apply().unwrap();
@@ -112,13 +112,13 @@ impl Client {
         offer.to_sdp_string()
     }
 
-    pub fn accept(&mut self, answer: &str) {
+    pub(crate) fn accept(&mut self, answer: &str) {
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         let pending = self.pending.take().unwrap();
         self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
     }
 
-    pub fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Ok(contents) = DatagramRecv::try_from(datagram) else {
             return;
         };
@@ -126,17 +126,19 @@ impl Client {
         self.rtc.handle_input(Input::Receive(now, received)).unwrap();
     }
 
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         self.rtc.handle_input(Input::Timeout(now)).unwrap();
     }
 
     /// Takes out what waits to be sent, and answers when the client wants the time again.
-    pub fn drain(&mut self, mut transmit: impl FnMut(Transmit)) -> Instant {
+    pub(crate) fn drain(&mut self, mut transmit: impl FnMut(Transmit)) -> Instant {
         loop {
-            match self.rtc.poll_output().unwrap() {
-                Output::Timeout(at) => return at,
-                Output::Transmit(datagram) => transmit(datagram),
-                Output::Event(event) => self.happened(event),
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(at)) => return at,
+                Ok(Output::Transmit(datagram)) => transmit(datagram),
+                Ok(Output::Event(event)) => self.happened(event),
+                // The handshake has failed for good.
+                Err(_) => self.rtc.disconnect(),
             }
         }
     }
@@ -162,23 +164,23 @@ impl Client {
         }
     }
 
-    pub fn channel_open(&self) -> bool {
+    pub(crate) fn channel_open(&self) -> bool {
         self.channel_open
     }
 
-    pub fn say(&mut self, message: &str) -> bool {
+    pub(crate) fn say(&mut self, message: &str) -> bool {
         let channel = self.channel.and_then(|id| self.rtc.channel(id));
         channel.is_some_and(|mut channel| channel.write(false, message.as_bytes()).unwrap())
     }
 
     /// Sends a VP8 frame with this content on a video line.
-    pub fn send_video(&mut self, now: Instant, line: Mid, keyframe: bool, content: &[u8]) {
+    pub(crate) fn send_video(&mut self, now: Instant, line: Mid, keyframe: bool, content: &[u8]) {
         // The lowest bit of a VP8 frame's first byte is 0 for a key frame (RFC 7741, section 4.3).
         let header = [if keyframe { 0x10 } else { 0x11 }, 0, 0];
         self.send(now, line, &[&header, content].concat());
     }
 
-    pub fn send_audio(&mut self, now: Instant, content: &[u8]) {
+    pub(crate) fn send_audio(&mut self, now: Instant, content: &[u8]) {
         let line = self.audio.unwrap();
         self.send(now, line, content);
     }
