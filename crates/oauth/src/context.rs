@@ -181,7 +181,7 @@ mod tests {
     fn a_customer_of_epic() {
         let context = read(json!({
             "access_token": "x", "token_type": "Bearer", "state": "y", "scope": "launch",
-            "__epic.dstu2.patient": "TsRG", "deptID": 490771, "sessionId": "10000209577",
+            "__epic.dstu2.patient": "TsRG", "deptID": 490_771, "sessionId": "10000209577",
             "loginDepartment": "eYvrM0-", "need_patient_banner": "true", "patient": "e5Lq8",
             "encounter": "", "smart_style_url": "https://ehr.example.org/style.json",
             "nested": {"x": 1}, "nothing": null

@@ -39,14 +39,16 @@ pub struct OAuthRefusal {
 }
 
 impl OAuthRefusal {
-    pub(crate) fn new(error: &str, description: Option<&str>, uri: Option<&str>) -> Self {
+    pub(crate) fn new(error: &str, description: Option<&str>, uri: Option<&str>) -> Box<Self> {
         let is_code = (1..=64).contains(&error.len())
             && error.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
         let description = description
             .map(|text| text.chars().filter(|c| !c.is_control()).take(300).collect::<String>())
             .filter(|text| !text.trim().is_empty());
         let uri = uri.and_then(|uri| url::Url::parse(uri).ok()).filter(|uri| uri.scheme() == "https");
-        Self { error: if is_code { error } else { "unknown" }.to_owned(), description, uri }
+        let error = if is_code { error } else { "unknown" }.to_owned();
+        // Boxed, as every error type that holds one would be large.
+        Box::new(Self { error, description, uri })
     }
 }
 
@@ -117,10 +119,10 @@ pub enum LaunchError {
     },
     /// The person or the EHR said no (`access_denied`).
     #[error("the EHR denied the authorization")]
-    AuthorizationDenied(OAuthRefusal),
+    AuthorizationDenied(Box<OAuthRefusal>),
     /// The authorization server answered another error.
     #[error("the EHR answered the authorization with {0:?}")]
-    AuthorizationFailed(OAuthRefusal),
+    AuthorizationFailed(Box<OAuthRefusal>),
     /// The callback has no code, or its state is not this launch's.
     #[error("the callback is not usable: {0}")]
     CallbackInvalid(&'static str),
@@ -133,11 +135,11 @@ pub enum LaunchError {
     LaunchExpired,
     /// The token endpoint refused the code (`invalid_grant` and others).
     #[error("the token endpoint refused with {0:?}")]
-    TokenRefused(OAuthRefusal),
+    TokenRefused(Box<OAuthRefusal>),
     /// The token endpoint does not accept who we are: `invalid_client` or
     /// `unauthorized_client`. Client id, key set or its registration.
     #[error("the token endpoint does not accept this client: {0:?}")]
-    ClientRefused(OAuthRefusal),
+    ClientRefused(Box<OAuthRefusal>),
     /// The token answer breaks a rule.
     #[error("the token answer cannot be used: {0}")]
     TokenAnswerInvalid(String),
@@ -168,7 +170,7 @@ pub enum LaunchError {
     /// `unauthorized_client` for the backend client: at Epic, it is not yet
     /// mapped to a background user.
     #[error("the backend client is not authorized; at Epic: map it to a background user")]
-    BackendUserUnmapped(OAuthRefusal),
+    BackendUserUnmapped(Box<OAuthRefusal>),
     /// Our own signing keys cannot be read or made.
     #[error("our own signing keys cannot be used")]
     OwnKeys(#[source] Arc<KeyError>),

@@ -142,6 +142,7 @@ mod tests {
 
     #[test]
     fn nobody_comes_through_an_entrance_that_is_not_theirs() {
+        use LaunchKind::{DeviceTest, Monitor, Patient, Provider};
         let role = |kind, person: &str, patient: &str| {
             let user = Identity {
                 person: person.parse().unwrap(),
@@ -150,7 +151,6 @@ mod tests {
             };
             user.role(kind, Some(&patient.parse().unwrap())).ok()
         };
-        use LaunchKind::{DeviceTest, Monitor, Patient, Provider};
         for (kind, person, expected) in [
             (Provider, "Practitioner/1", Some(Role::Provider)),
             (Provider, "PractitionerRole/1", Some(Role::Provider)),

@@ -16,6 +16,15 @@ pub(crate) enum IdTokenAlgorithm {
 }
 
 impl IdTokenAlgorithm {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::RS384 => "RS384",
+            Self::ES256 => "ES256",
+            Self::ES384 => "ES384",
+        }
+    }
+
     pub(crate) fn jose(self) -> Algorithm {
         match self {
             Self::RS256 => Algorithm::RS256,
@@ -117,7 +126,7 @@ impl VerificationKey {
             IdTokenAlgorithm::ES384 => Shape::P384,
         };
         let stated = self.algorithm.as_deref();
-        self.shape == shape && stated.is_none_or(|stated| stated == format!("{algorithm:?}"))
+        self.shape == shape && stated.is_none_or(|stated| stated == algorithm.as_str())
     }
 }
 
@@ -129,7 +138,8 @@ fn rsa(n: &str, e: &str) -> Option<DecodingKey> {
     (significant >= 256).then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
 }
 
+/// Coordinates of exactly the curve's length (RFC 7518 6.2.1.2).
 fn ec(x: &str, y: &str, bytes: usize) -> Option<DecodingKey> {
-    let length = |part: &str| URL_SAFE_NO_PAD.decode(part).map(|part| part.len());
-    (length(x) == Ok(bytes) && length(y) == Ok(bytes)).then(|| DecodingKey::from_ec_components(x, y).ok())?
+    let fits = |part: &str| URL_SAFE_NO_PAD.decode(part).is_ok_and(|part| part.len() == bytes);
+    if fits(x) && fits(y) { DecodingKey::from_ec_components(x, y).ok() } else { None }
 }

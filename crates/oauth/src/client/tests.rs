@@ -56,9 +56,9 @@ impl Scene {
     }
 
     /// Walks a whole launch with this token answer beside the id_token.
-    async fn launch(&self, kind: LaunchKind, kid: &str, fhir_user: &str) -> Result<Granted, LaunchError> {
+    async fn launch(&self, kind: LaunchKind, key: &str, fhir_user: &str) -> Result<Granted, LaunchError> {
         let (pending, callback) = self.begin(kind).await;
-        let header = json!({ "alg": "RS256", "kid": kid, "typ": "JWT" });
+        let header = json!({ "alg": "RS256", "kid": key, "typ": "JWT" });
         let id_token = TRUSTED.sign(&header, &self.id_token(&pending, fhir_user));
         self.ehr.answers(
             TOKEN,

@@ -73,10 +73,12 @@ impl KeySet {
         &self.keys
     }
 
-    /// The key that signs now.
+    /// The key that signs now. Where none is due, because the clock went back
+    /// behind the making of the first key, that one signs all the same.
     pub fn signing_key(&self, algorithm: SigningAlgorithm, now: Timestamp) -> Result<&SigningKey, KeyError> {
-        let active = self.keys.iter().rfind(|key| key.algorithm() == algorithm && key.signs_from <= now);
-        active.ok_or(KeyError::NoActive(algorithm.as_str()))
+        let mut keys = self.keys.iter().filter(|key| key.algorithm() == algorithm);
+        let due = keys.clone().rfind(|key| key.signs_from <= now);
+        due.or_else(|| keys.next()).ok_or(KeyError::Missing(algorithm.as_str()))
     }
 
     /// The public key set: what signs, what will, and what lately did.
@@ -171,6 +173,12 @@ mod tests {
         assert_eq!((states(&set, gone).as_str(), published(&set, gone)), ("expired active", 2));
         let set = set.rotated(gone).unwrap();
         assert_eq!(states(&set, gone), "active announced");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_stops_no_launch() {
+        let set = KeySet::generate(now()).unwrap();
+        assert!(set.signing_key(SigningAlgorithm::ES384, now() - SignedDuration::from_hours(1)).is_ok());
     }
 
     #[test]

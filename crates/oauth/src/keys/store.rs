@@ -40,10 +40,9 @@ pub enum KeyError {
     /// No key could be made.
     #[error("a signing key could not be made")]
     Generate,
-    /// The set has no key of this algorithm that signs by now: the file was
-    /// changed by hand, or the clock went back behind its first key.
-    #[error("no {0} key signs at this time")]
-    NoActive(&'static str),
+    /// The set has no key of this algorithm: somebody changed the file.
+    #[error("there is no {0} key")]
+    Missing(&'static str),
     /// Nothing could be signed.
     #[error("the signing key could not sign")]
     Sign,
