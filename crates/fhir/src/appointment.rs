@@ -108,3 +108,148 @@ impl From<Shown> for Attendee {
         Self { person: shown.target.and_then(crate::Reference::person), name: shown.display }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::Index};
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{fixture, server};
+
+    fn read(json: &Value) -> (Option<Appointment>, Vec<String>) {
+        let mut oddities = Vec::new();
+        let appointment = Appointment::read(json, &server(), &mut oddities);
+        (appointment, oddities.iter().map(ToString::to_string).collect())
+    }
+
+    fn shown(names: impl IntoIterator<Item = Option<DisplayText>>) -> Vec<String> {
+        names
+            .into_iter()
+            .map(|name| name.map_or_else(|| "-".to_owned(), |name| name.as_str().to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn epics_appointment_is_read_whole() {
+        let (appointment, oddities) = read(&fixture("appointment.json"));
+        let appointment = appointment.unwrap();
+        assert_eq!(oddities, [] as [&str; 0]);
+        assert_eq!(appointment.status, Some(AppointmentStatus::Booked));
+        assert_eq!(appointment.start, Some("2026-11-21T20:00:00Z".parse().unwrap()));
+        assert_eq!(appointment.end, Some("2026-11-21T20:15:00Z".parse().unwrap()));
+        assert_eq!(appointment.csn, Some("10000209577".parse().unwrap()));
+        assert_eq!(shown([appointment.service.clone()]), ["Video Visit"]);
+        assert!(appointment.has_patient(&"eNO3-patient".parse().unwrap()));
+        assert!(appointment.lists(&"Practitioner/eb3d-practitioner".parse().unwrap()));
+        assert_eq!((appointment.patients.len(), appointment.practitioners.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_group_visit_has_several_patients() {
+        let appointment = read(&fixture("appointment-group.json")).0.unwrap();
+        assert_eq!(
+            shown(appointment.patients.into_iter().map(|patient| patient.name)),
+            ["Doe, Jane", "Roe, Richard"]
+        );
+    }
+
+    #[test]
+    fn odd_elements_cost_themselves_and_not_the_appointment() {
+        let (appointment, oddities) = read(&fixture("odd/appointment.json"));
+        let appointment = appointment.unwrap();
+        assert_eq!(appointment.status, None);
+        // 14:00 in Chicago, and a quarter of an hour.
+        assert_eq!(appointment.start, Some("2026-11-21T20:00:00Z".parse().unwrap()));
+        assert_eq!(appointment.end, Some("2026-11-21T20:15:00Z".parse().unwrap()));
+        assert_eq!(appointment.csn, Some("10000209577".parse().unwrap()));
+        assert_eq!(shown([appointment.service]), ["Video Visit"]);
+        assert_eq!(shown(appointment.patients.into_iter().map(|patient| patient.name)), ["Doe, Jane"]);
+        assert_eq!(shown(appointment.practitioners.into_iter().map(|who| who.name)), ["-", "Ben Finn, PhD"]);
+        insta::assert_snapshot!(oddities.join("\n"), @r"
+        no zone at Appointment.start
+        dropped Appointment.status
+        dropped Appointment.end
+        dropped Appointment.identifier[1].period.start
+        dropped Appointment.identifier[1].use
+        dropped Appointment.identifier[2]
+        dropped Appointment.serviceType.coding
+        dropped Appointment.participant[6]
+        dropped Appointment.participant[2].actor.display
+        dropped Appointment.participant[4].actor.reference
+        dropped Appointment.participant[5].actor
+        ");
+    }
+
+    #[test]
+    fn two_csns_that_differ_are_none() {
+        let mut json = fixture("appointment.json");
+        let system = json["identifier"][0]["system"].clone();
+        json["identifier"].as_array_mut().unwrap().push(json!({"system": system, "value": "777"}));
+        let (appointment, oddities) = read(&json);
+        assert_eq!(appointment.unwrap().csn, None);
+        assert_eq!(oddities, ["dropped Appointment.identifier"]);
+    }
+
+    #[test]
+    fn without_an_id_it_is_no_appointment() {
+        for broken in
+            [json!({"resourceType": "Appointment"}), json!({"resourceType": "Appointment", "id": "../x"})]
+        {
+            assert_eq!(read(&broken).0, None);
+        }
+        assert_eq!(read(&json!({"resourceType": "Encounter", "id": "x"})).0, None);
+        assert_eq!(read(&json!([])).0, None);
+    }
+
+    /// Anything but a reference to a patient.
+    fn anything() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -.0-~]{0,20}".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+            Just(json!([[null], {"reference": 7}])),
+            Just(json!({"reference": "#28", "display": {}})),
+        ]
+    }
+
+    fn places(json: &Value, here: &str, all: &mut Vec<String>) {
+        all.push(here.to_owned());
+        let inner: Vec<(String, &Value)> = match json {
+            Value::Object(object) => object.iter().map(|(key, inner)| (key.clone(), inner)).collect(),
+            Value::Array(array) => {
+                array.iter().enumerate().map(|(at, inner)| (at.to_string(), inner)).collect()
+            }
+            _ => Vec::new(),
+        };
+        for (step, inner) in inner {
+            places(inner, &format!("{here}/{step}"), all);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_mutation_changes_who_the_patient_is(
+            mutations in prop::collection::vec((any::<Index>(), anything()), 1..6),
+            group in any::<bool>(),
+        ) {
+            let mut json = fixture(if group { "appointment-group.json" } else { "appointment.json" });
+            let before = read(&json).0.unwrap();
+            for (at, value) in mutations {
+                let mut all = Vec::new();
+                places(&json, "", &mut all);
+                *json.pointer_mut(at.get::<String>(&all)).unwrap() = value;
+            }
+            let (after, oddities) = read(&json);
+            if let Some(after) = after {
+                prop_assert!(after.patients.iter().all(|patient| before.has_patient(&patient.id)));
+            }
+            for told in oddities {
+                prop_assert!(["Doe", "Smith", "10000209577", "eNO3"].iter().all(|value| !told.contains(value)), "{told}");
+            }
+        }
+    }
+}

@@ -116,10 +116,13 @@ impl<'a> Element<'a> {
         let mut references = Vec::new();
         for (value, path) in self.values(name) {
             let Some(types::Reference(reference)) = read_reference(value, &path, oddities) else { continue };
-            let target = reference.reference.as_deref().and_then(|text| self.server.base.reference(text));
-            let named = || reference.r#type.as_deref()?.parse().ok();
+            let text = reference.reference.as_deref();
+            let target = text.and_then(|text| self.server.base.reference(text));
+            // Another server's patient is still a patient, of whom no more is known.
+            let named = || text?.rsplit('/').nth(1)?.parse().ok();
+            let typed = || reference.r#type.as_deref()?.parse().ok();
             references.push(Shown {
-                kind: target.as_ref().map(|target| target.kind).or_else(named),
+                kind: target.as_ref().map(|target| target.kind).or_else(named).or_else(typed),
                 target,
                 display: reference.display.as_deref().and_then(DisplayText::new),
             });

@@ -54,3 +54,40 @@ impl Encounter {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{fixture, server};
+
+    fn read(name: &str) -> (Encounter, Vec<String>) {
+        let mut oddities = Vec::new();
+        let encounter = Encounter::read(&fixture(name), &server(), &mut oddities).unwrap();
+        (encounter, oddities.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn epics_encounter_is_read_whole() {
+        let (encounter, oddities) = read("encounter.json");
+        assert_eq!(oddities, [] as [&str; 0]);
+        assert_eq!(encounter.status, Some(EncounterStatus::Planned));
+        assert_eq!(encounter.csn, Some("10000209577".parse().unwrap()));
+        assert_eq!(encounter.patient.unwrap().id, "eNO3-patient".parse().unwrap());
+        let persons: Vec<_> =
+            encounter.practitioners.iter().map(|attendee| attendee.person.is_some()).collect();
+        assert_eq!(persons, [true, false]);
+    }
+
+    #[test]
+    fn odd_elements_cost_themselves_and_not_the_encounter() {
+        let (encounter, oddities) = read("odd/encounter.json");
+        assert_eq!(encounter.status, None);
+        assert_eq!(encounter.csn, Some("10000209577".parse().unwrap()));
+        assert_eq!(encounter.patient.unwrap().id, "eNO3-patient".parse().unwrap());
+        assert_eq!(encounter.practitioners.len(), 1);
+        insta::assert_snapshot!(oddities.join("\n"), @r"
+        dropped Encounter.subject.identifier.period.start
+        dropped Encounter.status
+        ");
+    }
+}

@@ -15,6 +15,8 @@ mod display_text;
 mod element;
 mod encounter;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod oddity;
 mod outcome;
 mod people;

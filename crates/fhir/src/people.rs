@@ -64,3 +64,32 @@ fn written(HumanName(name): &HumanName) -> Option<DisplayText> {
     let parts: Vec<&str> = parts.chain(name.suffix.iter().flatten()).map(String::as_str).collect();
     DisplayText::new(&parts.join(" "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{fixture, server};
+
+    fn read(name: &str, kind: ResourceKind) -> PersonRecord {
+        PersonRecord::read(&fixture(name), &server(), kind, &mut Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn the_name_in_use_is_shown() {
+        for (file, kind, name) in [
+            ("patient.json", ResourceKind::Patient, "Jane Doe"),
+            ("odd/patient.json", ResourceKind::Patient, "Jane Doe"),
+            ("practitioner.json", ResourceKind::Practitioner, "Amy Smith, MD"),
+            ("related-person.json", ResourceKind::RelatedPerson, "John Doe"),
+        ] {
+            assert_eq!(read(file, kind).name.unwrap().as_str(), name, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_relative_tells_whose_they_are() {
+        let relative = read("related-person.json", ResourceKind::RelatedPerson);
+        assert_eq!(relative.patient, Some("eNO3-patient".parse().unwrap()));
+        assert_eq!(read("patient.json", ResourceKind::Patient).patient, None);
+    }
+}

@@ -73,3 +73,20 @@ impl CsnSystem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_is_named_whole_or_by_its_end() {
+        let epic = CsnSystem::default();
+        assert!(epic.names("urn:oid:1.2.840.114350.1.13.5325.1.7.3.698084.8"));
+        assert!(!epic.names("urn:oid:1.2.840.114350.1.13.5325.1.7.3.698084.80"));
+        let whole: CsnSystem = "https://ehr.example.org/visit-number".parse().unwrap();
+        assert!(whole.names("https://ehr.example.org/visit-number"));
+        assert!(!whole.names("https://evil.example/https://ehr.example.org/visit-number"));
+        assert!("".parse::<CsnSystem>().is_err());
+        assert!(".".parse::<CsnSystem>().is_err());
+    }
+}

@@ -53,11 +53,12 @@ pub(super) async fn gather(
     let named = hint.named_appointment();
     let whose = if named.is_some() { None } else { known_at_once(hint, launcher) };
 
+    let proxy = relative_of(launcher);
     let (appointment, encounter, appointments, relative) = tokio::join!(
-        async { read_if(named, |id| client.appointment(id)).await },
-        async { read_if(hint.encounter.as_ref(), |id| client.encounter(id)).await },
-        async { read_if(whose.as_ref(), |whose| today.appointments(whose)).await },
-        async { read_if(relative_of(launcher).as_ref(), |person| client.person(person)).await },
+        if_any(named.map(|id| client.appointment(id))),
+        if_any(hint.encounter.as_ref().map(|id| client.encounter(id))),
+        if_any(whose.as_ref().map(|whose| today.appointments(whose))),
+        if_any(proxy.as_ref().map(|person| client.person(person))),
     );
 
     let mut findings = Findings::default();
@@ -101,7 +102,12 @@ impl Findings {
         let patient =
             known_afterwards(self, launcher).and_then(Whose::patient).or_else(|| hint.patient.clone());
         let (Some(session), Some(patient)) = (&hint.session_id, patient) else { return Ok(()) };
-        let encounters = Today::around(client, now, rules).encounters(&patient).await?;
+        let encounters = match Today::around(client, now, rules).encounters(&patient).await {
+            Ok(encounters) => encounters,
+            Err(error) if error.is_passing() => return Err(error),
+            // Not every EHR lets this launch search encounters.
+            Err(_) => return Ok(()),
+        };
         let meant = |encounter: &Encounter| names_session(encounter.csn.as_ref(), session);
         self.encounter = encounters.noting(&mut self.oddities).into_iter().find(meant);
         Ok(())
@@ -113,12 +119,11 @@ pub(super) fn names_session(csn: Option<&Csn>, session: &SessionId) -> bool {
     csn.is_some_and(|csn| csn.as_str() == session.as_str())
 }
 
-async fn read_if<K, T>(
-    key: Option<K>,
-    read: impl AsyncFnOnce(K) -> Result<Read<T>, FhirError>,
+async fn if_any<T>(
+    read: Option<impl Future<Output = Result<Read<T>, FhirError>>>,
 ) -> Result<Option<Read<T>>, FhirError> {
-    match key {
-        Some(key) => read(key).await.map(Some),
+    match read {
+        Some(read) => read.await.map(Some),
         None => Ok(None),
     }
 }

@@ -9,7 +9,7 @@ mod names;
 mod refusal;
 mod window;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use outside::Clock;
@@ -197,10 +197,20 @@ async fn look(
         findings.look_for_unscheduled(client, hint, launcher, now, rules).await?;
         resolution = question.judge(&findings);
     }
+    log(&findings.oddities);
     if let Resolution::Visit(visit) = &mut resolution {
         visit.launcher_name = findings.relative.and_then(|relative| relative.name);
         visit.oddities = findings.oddities;
         names::complete(client, launcher, visit).await;
     }
     Ok(resolution)
+}
+
+/// Tells operators what their EHR sends, once for each place.
+fn log(oddities: &[Oddity]) {
+    const MOST_LINES: usize = 20;
+    let told: BTreeSet<String> = oddities.iter().map(ToString::to_string).collect();
+    for oddity in told.iter().take(MOST_LINES) {
+        tracing::info!(oddity, "the EHR sent an odd FHIR element");
+    }
 }

@@ -22,7 +22,8 @@ pub(super) async fn complete(client: &FhirClient, launcher: &Launcher, visit: &m
         .cloned()
         .collect();
 
-    let reads = missing.iter().take(MOST_READS).map(async |person| (person, client.person(person).await));
+    let reads =
+        missing.iter().take(MOST_READS).map(|person| async move { (person, client.person(person).await) });
     for (person, record) in join_all(reads).await {
         match record {
             Ok(record) => known.extend(record.value.name.map(|name| (person.clone(), name))),
