@@ -3,12 +3,19 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der},
+    rsa::KeySize,
+    signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RsaKeyPair},
+};
 use axum::{
     Router,
     body::{Body, to_bytes},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use outside::testing::{FakeHttp, TestClock, TestRandom, json_response};
@@ -45,12 +52,12 @@ pub(crate) struct Bench {
     router: Router,
 }
 
-/// A key of the app, ES384.
+/// A key of the app.
 pub(crate) struct AppKey {
     pub(crate) kid: String,
+    algorithm: Algorithm,
     private: EncodingKey,
-    x: String,
-    y: String,
+    public: Value,
 }
 
 /// An answer, read whole.
@@ -61,24 +68,45 @@ pub(crate) struct Answer {
 }
 
 impl AppKey {
+    /// A key for ES384.
     pub(crate) fn new(kid: &str) -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
-        let pkcs8 = pair.to_pkcs8v1().unwrap();
-        let point = pair.public_key().as_ref();
+        // An uncompressed point: a byte that says so, then x and y.
+        let (x, y) = pair.public_key().as_ref()[1..].split_at(48);
         Self {
             kid: kid.to_owned(),
-            private: EncodingKey::from_ec_der(pkcs8.as_ref()),
-            x: URL_SAFE_NO_PAD.encode(&point[1..49]),
-            y: URL_SAFE_NO_PAD.encode(&point[49..]),
+            algorithm: Algorithm::ES384,
+            private: EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref()),
+            public: json!({
+                "kty": "EC", "crv": "P-384", "use": "sig", "alg": "ES384", "kid": kid,
+                "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+            }),
         }
     }
 
-    pub(crate) fn public(&self) -> Value {
-        json!({"kty": "EC", "crv": "P-384", "use": "sig", "alg": "ES384", "kid": self.kid, "x": self.x, "y": self.y})
+    /// A key for RS384.
+    pub(crate) fn rsa(kid: &str) -> Self {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let pem = format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(der.as_ref())
+        );
+        let public = pair.public_key();
+        Self {
+            kid: kid.to_owned(),
+            algorithm: Algorithm::RS384,
+            private: EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap(),
+            public: json!({
+                "kty": "RSA", "use": "sig", "alg": "RS384", "kid": kid,
+                "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
+                "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
+            }),
+        }
     }
 
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::ES384) };
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(self.algorithm) };
         self.sign_with(&header, claims)
     }
 
@@ -98,7 +126,7 @@ impl Bench {
         change(&mut config);
         let clock = TestClock::at(NOW);
         let key = AppKey::new("key-1");
-        let published = Arc::new(Mutex::new(json!({"keys": [key.public()]})));
+        let published = Arc::new(Mutex::new(json!({"keys": [key.public]})));
         let http = {
             let published = Arc::clone(&published);
             FakeHttp::answering(move |_| {
@@ -232,7 +260,7 @@ impl Bench {
     }
 
     pub(crate) fn rotate(&self, keys: &[&AppKey]) {
-        let keys: Vec<_> = keys.iter().map(|key| key.public()).collect();
+        let keys: Vec<_> = keys.iter().map(|key| &key.public).collect();
         *self.published.lock().unwrap() = json!({ "keys": keys });
     }
 }

@@ -356,6 +356,15 @@ mod token {
     }
 
     #[tokio::test]
+    async fn rs384_is_as_good_as_es384() {
+        let mut bench = Bench::new();
+        bench.key = AppKey::rsa("key-rsa");
+        bench.rotate(&[&bench.key]);
+
+        bench.launch(LaunchKind::Provider, "finn", Some("ana-now")).await;
+    }
+
+    #[tokio::test]
     async fn an_assertion_is_good_once() {
         let bench = Bench::new();
         let assertion = bench.key.sign(&bench.claims(1));

@@ -132,11 +132,7 @@ impl StatusDesk {
         let mode = memory.mode;
         match memory.times {
             None => mode,
-            Some(0) => {
-                memory.mode = StatusMode::Normal;
-                memory.times = None;
-                StatusMode::Normal
-            }
+            Some(0) => StatusMode::Normal,
             Some(left) => {
                 memory.times = Some(left - 1);
                 mode
