@@ -47,6 +47,9 @@ impl Reception {
         let notices = self.notices(&before, events, visit).await?;
         self.visits.save(Change { visit, events, at: now, notices: &notices, arrival }).await?;
         visit.version += 1;
+        if !notices.is_empty() {
+            self.deliver_now.ring();
+        }
         Ok(())
     }
 

@@ -11,7 +11,7 @@ mod room;
 
 use std::{collections::HashMap, sync::Arc};
 
-use notify::StatusPolicy;
+use notify::{StatusPolicy, Wake};
 use outside::{Clock, Random};
 use storage::Visits;
 use visit::{EhrId, Refusal};
@@ -26,20 +26,23 @@ pub struct Reception {
     visits: Arc<dyn Visits>,
     backends: Arc<Backends>,
     policies: Arc<HashMap<EhrId, StatusPolicy>>,
+    deliver_now: Wake,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 }
 
 impl Reception {
     /// A reception; EHR connections without a policy are told nothing.
+    /// `deliver_now` rings when there is something to tell.
     pub fn new(
         visits: Arc<dyn Visits>,
         backends: Arc<Backends>,
         policies: HashMap<EhrId, StatusPolicy>,
+        deliver_now: Wake,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { visits, backends, policies: Arc::new(policies), clock, random }
+        Self { visits, backends, policies: Arc::new(policies), deliver_now, clock, random }
     }
 
     /// The visits, to read.
