@@ -185,11 +185,19 @@ pub(crate) async fn launch_choosing(
     let http = FakeHttp::answering(move |request| Ok(ehr.answer(request)));
     let (client, clock, rules) = (client(Arc::new(http.clone())), TestClock::at(NOW), Rules::default());
     let outcome = match chosen {
-        Some(id) => fhir::choose(&client, hint, launcher, &id.parse().unwrap(), &clock, &rules).await,
-        None => fhir::resolve(&client, hint, launcher, &clock, &rules).await,
+        Some(id) => {
+            let chosen = id.parse().unwrap();
+            movable(fhir::choose(&client, hint, launcher, &chosen, &clock, &rules)).await
+        }
+        None => movable(fhir::resolve(&client, hint, launcher, &clock, &rules)).await,
     };
     let below_base = |request: &Request| request.url.as_str().strip_prefix(BASE).unwrap().to_owned();
     Launch { outcome, asked: http.requests().iter().map(below_base).collect() }
+}
+
+/// Web handlers may be moved between threads while they wait.
+fn movable<F: Future + Send>(future: F) -> F {
+    future
 }
 
 /// A launch whose requests are only answered when so many are under way at
