@@ -68,6 +68,7 @@ pub enum PendingKind {
 #[async_trait]
 pub trait Pending: Send + Sync {
     /// Keeps a payload (sealed in the database) until it is taken or expires.
+    /// A key that is in use is a [`StorageError::Conflict`].
     async fn put(
         &self,
         kind: PendingKind,
@@ -94,7 +95,8 @@ pub trait Pending: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, StorageError>;
 
-    /// Deletes what has expired and answers how many.
+    /// Deletes what has expired, sessions of tabs and operators and calls
+    /// between nodes too, and answers how many.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StorageError>;
 }
 

@@ -9,11 +9,13 @@ use crate::StorageError;
 pub struct DeviceTestRecord {
     /// When it was finished.
     pub taken_at: Timestamp,
-    /// The result as `web` writes it (JSON, at most 8 KiB).
+    /// The result as `web` writes it (JSON, at most 8 KiB). Sealed: devices
+    /// are often named after people.
     pub result: String,
 }
 
-/// Results of device tests, the newest of each person.
+/// Results of device tests, the newest of each person. They are forgotten by
+/// [`crate::Visits::forget_before`].
 #[async_trait]
 pub trait DeviceTests: Send + Sync {
     /// Keeps a result in place of the person's earlier one.

@@ -1,7 +1,7 @@
 /// What can go wrong with the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// It cannot be reached, or did not answer in time.
+    /// It cannot be reached, did not answer in time, or refused a statement.
     #[error("the database does not answer")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Somebody else was faster: read again and try again.

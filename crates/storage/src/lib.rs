@@ -4,6 +4,10 @@
 //! `lookup`s answer `Option`: not found is no error. What must happen
 //! together is one call and one transaction. Names and tokens go in and out
 //! in clear and are sealed (AES-256-GCM) on their way to the database.
+//!
+//! Session ids and CSNs stand there as the EHR gave them, because launches
+//! and operators look visits up by them. No error names one, so that no log
+//! does.
 
 mod access;
 mod db;

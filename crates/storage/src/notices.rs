@@ -91,11 +91,12 @@ pub struct Notice {
     pub state: NoticeState,
     /// Attempts begun.
     pub attempts: u32,
-    /// When it is next due.
+    /// When it is next due; while an attempt is under way, when its lease ends.
     pub due_at: Timestamp,
     /// All attempts that ended, oldest first.
     pub history: Vec<Attempt>,
-    /// The launch token of the person, where it is still good.
+    /// The launch token of the person, where it is still good. Only in what
+    /// [`Notices::take_due`] answers.
     pub launch_token: Option<SecretString>,
 }
 
@@ -130,7 +131,9 @@ pub trait Notices: Send + Sync {
     async fn next_due(&self) -> Result<Option<Timestamp>, StorageError>;
 
     /// Records how an attempt ended: `Delivered`, `Failed`, or `Pending` with
-    /// the moment of the next attempt.
+    /// the moment of the next attempt. An answer that comes after the record
+    /// was ended (by another node, once the lease had passed) is kept and
+    /// changes nothing else.
     async fn record_attempt(
         &self,
         id: NoticeId,
@@ -142,6 +145,7 @@ pub trait Notices: Send + Sync {
     /// Records, newest first.
     async fn search_notices(&self, search: &NoticeSearch) -> Result<Vec<Notice>, StorageError>;
 
-    /// Makes a failed one due now. `false`: it is not failed.
+    /// Makes a failed one due now. `false`: it is not failed, or the EHR has
+    /// accepted a later word about the person, which this one would undo.
     async fn retry(&self, id: NoticeId, now: Timestamp) -> Result<bool, StorageError>;
 }

@@ -88,25 +88,25 @@ mod tests {
     #[test]
     fn opens_where_it_was_sealed_for_and_nowhere_else() {
         let sealer = sealer(1, 7);
-        let sealed = sealer.seal("seats", "card", "a", b"Ada");
-        assert_eq!(sealer.unseal("seats", "card", "a", &sealed).as_deref(), Some(&b"Ada"[..]));
+        let card = sealer.seal("seats", "card", "a", b"Ada");
+        assert_eq!(sealer.unseal("seats", "card", "a", &card).as_deref(), Some(&b"Ada"[..]));
         for (table, column, row) in [("seats", "card", "b"), ("seats", "name", "a"), ("visits", "card", "a")]
         {
-            assert_eq!(sealer.unseal(table, column, row, &sealed), None);
+            assert_eq!(sealer.unseal(table, column, row, &card), None);
         }
     }
 
     #[test]
     fn a_changed_bit_or_a_missing_byte_does_not_open() {
         let sealer = sealer(1, 7);
-        let sealed = sealer.seal("seats", "card", "a", b"Ada");
-        for bit in 0..sealed.len() * 8 {
-            let mut changed = sealed.clone();
+        let card = sealer.seal("seats", "card", "a", b"Ada");
+        for bit in 0..card.len() * 8 {
+            let mut changed = card.clone();
             changed[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(sealer.unseal("seats", "card", "a", &changed), None, "bit {bit}");
         }
-        for length in 0..sealed.len() {
-            assert_eq!(sealer.unseal("seats", "card", "a", &sealed[..length]), None, "length {length}");
+        for length in 0..card.len() {
+            assert_eq!(sealer.unseal("seats", "card", "a", &card[..length]), None, "length {length}");
         }
     }
 

@@ -24,7 +24,7 @@ pub struct StoredEvent {
 }
 
 /// What the pages of a visit show about its appointment. Sealed in the
-/// database and deleted with the visit's end or by retention.
+/// database and forgotten some time after the visit's end.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct VisitCard {
     /// Clinicians' names as the appointment has them.
@@ -122,12 +122,17 @@ pub trait Visits: Send + Sync {
     /// Open visits in which somebody is connected to the room.
     async fn with_connections(&self) -> Result<Vec<Visit>, StorageError>;
 
-    /// Tells of each visit in which something happened from now on. A
-    /// receiver that lags has to look at its visit anyway.
+    /// Tells of each visit in which something happened from now on, possibly
+    /// more than once. A receiver that lags has to look at its visit anyway.
+    /// While the connection to other nodes is lost nothing is heard of them;
+    /// once it is back, all visits are told of in which something happened
+    /// meanwhile.
     fn wakes(&self) -> Waker;
 
     /// Ends open visits in which nobody is connected and nothing has happened
-    /// since this moment, and forgets names and tokens of visits that ended
-    /// before it. Answers how many visits were changed.
+    /// since this moment (without an event, as of when something last
+    /// happened), and forgets names and tokens of visits that ended before
+    /// it, and device tests taken before it. Answers how many visits were
+    /// changed.
     async fn forget_before(&self, before: Timestamp) -> Result<u64, StorageError>;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use outside::{Random, RandomExt};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgNotification, PgPoolOptions};
-use tokio::{sync::broadcast, task::JoinHandle};
+use tokio::{sync::broadcast, task::JoinHandle, time::timeout};
 use visit::VisitId;
 
 use crate::{
@@ -18,6 +18,11 @@ const CALLS: &str = "anteroom_calls";
 
 /// A receiver that falls this far behind learns that it did, and looks.
 const BACKLOG: usize = 4096;
+
+/// How long the other nodes may say nothing before we ask whether the
+/// connection still stands, and how long that may take.
+const SILENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Event numbers are drawn before they are committed. Numbers this far below
 /// the highest one may belong to a transaction that was not finished when the
@@ -125,13 +130,21 @@ impl Ear {
         }
     }
 
-    /// Answers when the connection is lost.
+    /// Answers when the connection is lost. One that is silent is asked
+    /// whether it is still there: a firewall may have dropped it unsaid.
     async fn hear(&self, mut listener: PgListener) -> Result<(), sqlx::Error> {
         listener.eager_reconnect(false);
-        while let Some(notification) = listener.try_recv().await? {
-            self.wakes.heard(&notification);
+        loop {
+            match timeout(SILENCE, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => self.wakes.heard(&notification),
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Err(error)) => return Err(error),
+                Err(_silent) => {
+                    let asking = sqlx::query("SELECT 1").execute(&mut listener);
+                    timeout(PATIENCE, asking).await.map_err(std::io::Error::from)??;
+                }
+            }
         }
-        Ok(())
     }
 
     /// Listens, and then wakes for all that has happened since it last began
@@ -139,6 +152,7 @@ impl Ear {
     async fn listen(&mut self) -> Result<PgListener, sqlx::Error> {
         let pool = PgPoolOptions::new()
             .max_connections(1)
+            .acquire_timeout(PATIENCE)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(self.options.clone())

@@ -16,6 +16,9 @@ pub(crate) async fn migrate(db: &Db) -> Result<(), StorageError> {
     let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
     let mut tx = db.begin().await?;
     if let Tx::Postgres(_) = tx {
+        // Waiting for another node's migration is not waiting for a person.
+        tx.execute(sql("SET LOCAL statement_timeout = 0")).await?;
+        tx.execute(sql("SET LOCAL lock_timeout = 0")).await?;
         tx.rows(sql("SELECT pg_advisory_xact_lock($1)").bind(MIGRATION_LOCK)).await?;
     }
     tx.execute(sql("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)"))

@@ -19,12 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// moments; and what we told a browser or an EHR must not be undone.
 pub(crate) async fn open_sqlite(path: &Path, readers: u32) -> Result<Db, StorageError> {
     make_private(path).map_err(unavailable)?;
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(PATIENCE)
-        .foreign_keys(true)
+    let options = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).foreign_keys(true);
+    let writing = options
+        .clone()
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
         .optimize_on_close(true, None);
-    let writing = options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
     let reading = options.pragma("query_only", "ON");
     Ok(Db::Sqlite {
         writer: sqlite_pool(1).connect_with(writing).await.map_err(refused)?,
@@ -70,8 +70,8 @@ fn make_private(_path: &Path) -> std::io::Result<()> {
 /// longer than people wait is cut off by the server.
 pub(crate) fn postgres_options(url: &str) -> Result<PgConnectOptions, StorageError> {
     let options = PgConnectOptions::from_str(url).map_err(refused)?;
-    let named = options.get_application_name().is_some();
-    let options = if named { options } else { options.application_name("anteroom") };
+    let is_named = options.get_application_name().is_some();
+    let options = if is_named { options } else { options.application_name("anteroom") };
     Ok(options.options([
         ("statement_timeout", "15s"),
         ("lock_timeout", "10s"),

@@ -24,7 +24,7 @@ impl Row {
     /// Its cells, as those of this row of this table: what they hold was
     /// written by this program, and anything else is reported with its place.
     /// The id may stand in logs.
-    pub(crate) fn of(&self, table: &'static str, id: impl ToString) -> Cells<'_> {
+    pub(crate) fn of(&self, table: &'static str, id: &(impl ToString + ?Sized)) -> Cells<'_> {
         Cells { row: self, table, id: id.to_string() }
     }
 
@@ -32,7 +32,7 @@ impl Row {
     pub(crate) fn keyed(&self, table: &'static str, column: &'static str) -> Cells<'_> {
         let number = || self.get::<i64>(column).ok().flatten().map(|number| number.to_string());
         let id = self.get::<String>(column).ok().flatten().or_else(number);
-        self.of(table, id.unwrap_or_else(|| "?".to_owned()))
+        self.of(table, id.as_deref().unwrap_or("?"))
     }
 
     fn get<'r, T>(&'r self, column: &str) -> Result<Option<T>, sqlx::Error>

@@ -103,7 +103,7 @@ impl Notices for Storage {
         let mut tx = self.db().begin().await?;
         let history = sql("SELECT history FROM notices WHERE notice = $1 FOR UPDATE").bind(id.0);
         let Some(row) = tx.row(history).await? else { return Ok(()) };
-        let mut history = notice_row::read_history(&row.of("notices", id.0), self.sealer(), id)?;
+        let mut history = notice_row::read_history(&row.of("notices", &id.0), self.sealer(), id)?;
         history.push(attempt.clone());
 
         let sealed = notice_row::seal_history(self.sealer(), id, &history);

@@ -128,15 +128,15 @@ async fn arrive(
     arrival: &Arrival,
 ) -> Result<(), StorageError> {
     if let Some(card) = &arrival.seat_card {
-        let sealed = seat_card::seal(sealer, &arrival.seat, card);
+        let card = seat_card::seal(sealer, &arrival.seat, card);
         let kept = sql("UPDATE seats SET card = $2 WHERE seat = $1");
-        tx.execute(kept.bind(arrival.seat.as_str()).bind(sealed)).await?;
+        tx.execute(kept.bind(arrival.seat.as_str()).bind(card)).await?;
     }
 
     if let Some(card) = &arrival.visit_card {
-        let sealed = sealer.seal_json("visits", "card", visit.as_str(), card);
+        let text = sealer.seal_json("visits", "card", visit.as_str(), card);
         let kept = sql("UPDATE visits SET card = $2 WHERE visit = $1");
-        tx.execute(kept.bind(visit.as_str()).bind(sealed)).await?;
+        tx.execute(kept.bind(visit.as_str()).bind(text)).await?;
         if let Some(csn) = &card.csn {
             let found_by = sql("INSERT INTO visit_csns (csn, visit) VALUES ($1, $2) ON CONFLICT DO NOTHING");
             tx.execute(found_by.bind(csn.as_str()).bind(visit.as_str())).await?;

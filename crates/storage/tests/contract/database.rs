@@ -44,6 +44,9 @@ pub(crate) async fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(Arc<Data
     test(Arc::new(Database::Sqlite { folder: TempDir::new().unwrap() })).await;
 }
 
+/// Numbers the schemas of this run.
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 pub(crate) async fn on_postgres<F>(test: impl FnOnce(Arc<Database>) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -52,7 +55,6 @@ where
         say_once_that_postgres_is_skipped();
         return;
     };
-    static COUNT: AtomicU32 = AtomicU32::new(0);
     let schema = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let mut admin = PgConnection::connect(&url).await.unwrap();
     raw_sql(AssertSqlSafe(format!("CREATE SCHEMA {schema}"))).execute(&mut admin).await.unwrap();

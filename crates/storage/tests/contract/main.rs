@@ -1,6 +1,8 @@
 //! What every database must do, run on SQLite and, where
 //! `ANTEROOM_TEST_DATABASE_URL` names one, on PostgreSQL.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod database;
 mod device_tests;
 mod fixtures;

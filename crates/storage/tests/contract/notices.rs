@@ -291,7 +291,8 @@ async fn the_launch_token_goes_along_while_it_is_good(db: Arc<Database>) {
     // The token of the fixture is good until 300.
     for (now, expected) in [(299, Some("canary-launch-token")), (330, None)] {
         let notice = take(&storage, at(now)).await.remove(0);
-        assert_eq!(notice.launch_token.as_ref().map(|token| token.expose_secret()), expected, "at {now}");
+        let token = notice.launch_token.as_ref().map(ExposeSecret::expose_secret);
+        assert_eq!(token, expected, "at {now}");
     }
     let all = NoticeSearch { limit: 1, ..NoticeSearch::default() };
     assert!(storage.search_notices(&all).await.unwrap()[0].launch_token.is_none());

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use storage::{EventId, StorageError, Visits};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -61,6 +62,23 @@ async fn what_cannot_be_read_is_reported_with_its_place(db: Arc<Database>) {
         error.to_string(),
         format!("table events, column body, row {} holds what cannot be read", last.0)
     );
+}
+
+/// The files as a killed program leaves them: nothing was closed or written
+/// back.
+#[tokio::test]
+async fn what_was_answered_survives_a_killed_program() {
+    on_sqlite(|db| async move {
+        let storage = db.open().await;
+        let visit = visit_of_two(&storage).await;
+        let left = TempDir::new().unwrap();
+        for file in ["anteroom.db", "anteroom.db-wal"] {
+            std::fs::copy(db.file().with_file_name(file), left.path().join(file)).unwrap();
+        }
+        let found = Database::Sqlite { folder: left }.open().await.lookup(&visit.id).await.unwrap();
+        assert_eq!(found, Some(visit));
+    })
+    .await;
 }
 
 #[cfg(unix)]
