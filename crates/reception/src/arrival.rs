@@ -129,6 +129,8 @@ impl Reception {
 
 fn seat_after(visit: &Visit, events: &[visit::Event], now: Timestamp, arriving: &Arriving) -> Option<Seat> {
     let mut after = visit.clone();
-    events.iter().for_each(|event| after.evolve(event, now));
+    for event in events {
+        after.evolve(event, now);
+    }
     after.seat_of(&arriving.person, arriving.role).cloned()
 }

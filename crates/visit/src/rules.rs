@@ -11,7 +11,7 @@ use crate::{
 pub fn apply(visit: &Visit, command: Command, now: Timestamp) -> Result<Vec<Event>, Refusal> {
     match command {
         Command::Arrive { person, role, on_appointment, fresh_seat } => {
-            Ok(arrive(visit, person, role, on_appointment, fresh_seat, now))
+            Ok(arrive(visit, &person, role, on_appointment, fresh_seat, now))
         }
         Command::Admit { by, seat } => admit(visit, by, seat),
         Command::AdmitAll { by } => admit_all(visit, &by),
@@ -29,18 +29,18 @@ pub fn apply(visit: &Visit, command: Command, now: Timestamp) -> Result<Vec<Even
 /// ended, and goes on from there if a provider reopens it.
 fn arrive(
     visit: &Visit,
-    person: Person,
+    person: &Person,
     role: Role,
     on_appointment: bool,
     fresh_seat: SeatId,
     now: Timestamp,
 ) -> Vec<Event> {
-    let first = match visit.seat_of(&person, role) {
+    let first = match visit.seat_of(person, role) {
         Some(seat) => Event::SeatRetaken { seat: seat.id.clone(), tab: seat.tab + 1 },
         None => Event::SeatTaken { seat: fresh_seat, person: person.clone(), role, on_appointment },
     };
     let mut events = after(visit, first, now);
-    if let Some(seat) = events.visit.seat_of(&person, role)
+    if let Some(seat) = events.visit.seat_of(person, role)
         && events.visit.is_open()
         && seat.state == SeatState::Waiting
         && enters_by_rule(&events.visit, seat)
@@ -132,7 +132,9 @@ fn connect(
         .filter(|seat| enters_by_rule(&events.visit, seat))
         .map(|seat| Event::Admitted { seat: seat.id.clone(), by: None })
         .collect();
-    entering.into_iter().for_each(|event| events.push(event));
+    for event in entering {
+        events.push(event);
+    }
     Ok(events.list)
 }
 

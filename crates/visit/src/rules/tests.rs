@@ -50,7 +50,9 @@ impl Story {
     fn tell(&mut self, command: Command) -> Result<Vec<Event>, Refusal> {
         self.1 += 1;
         let events = apply(&self.0, command, at(self.1))?;
-        events.iter().for_each(|event| self.0.evolve(event, at(self.1)));
+        for event in &events {
+            self.0.evolve(event, at(self.1));
+        }
         Ok(events)
     }
 

@@ -120,9 +120,10 @@ impl Known {
                 role: seat.role,
                 state: seat.state,
                 since: seat.since,
-                device_test: match tells_tests && seat.id != tab.seat.id {
-                    true => device_test::recent(state, &tab.visit.ehr, &seat.person).await?,
-                    false => None,
+                device_test: if tells_tests && seat.id != tab.seat.id {
+                    device_test::recent(state, &tab.visit.ehr, &seat.person).await?
+                } else {
+                    None
                 },
             });
         }
