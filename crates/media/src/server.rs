@@ -36,37 +36,42 @@ impl MediaServer {
 
         let (command_sender, commands) = mpsc::channel(64);
         let (event_sender, events) = mpsc::unbounded_channel();
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
-        // Registering with the runtime is the last thing that can fail, so it is done before the thread starts.
-        let entered = runtime.enter();
-        let udp_socket = UdpSocket::from_std(udp_socket).map_err(StartError::Thread)?;
-        let tcp_listener = tcp_listener.map(TcpListener::from_std).transpose().map_err(StartError::Thread)?;
-        drop(entered);
+        let (started, start) = std::sync::mpsc::channel();
+        let serve = async move |started: std::sync::mpsc::Sender<io::Result<()>>| {
+            let (arrival_sender, arrivals) = mpsc::channel(1024);
+            let lines = Lines::new(&limits, arrival_sender.clone());
+            let core = Core::new(limits, &udp_addresses, &tcp_addresses);
+            let udp = UdpSocket::from_std(udp_socket)?;
+            if let Some(listener) = tcp_listener {
+                tokio::spawn(listen(TcpListener::from_std(listener)?, arrival_sender));
+            }
+            // `start` waits for this, and cannot have gone away.
+            let _ = started.send(Ok(()));
+            let shell = Shell {
+                core,
+                udp,
+                lines,
+                arrivals,
+                commands,
+                events: event_sender,
+                buffer: vec![0; Shell::MAX_DATAGRAM],
+                unsent: 0,
+                stopped: Vec::new(),
+            };
+            shell.run().await;
+            Ok(())
+        };
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let ended = runtime.and_then(|runtime| runtime.block_on(serve(started.clone())));
+            if ended.is_err() {
+                let _ = started.send(ended);
+            }
+        };
+        std::thread::Builder::new().name("media".to_owned()).spawn(run).map_err(StartError::Thread)?;
 
-        std::thread::Builder::new()
-            .name("media".to_owned())
-            .spawn(move || {
-                runtime.block_on(async move {
-                    let (arrival_sender, arrivals) = mpsc::channel(1024);
-                    if let Some(listener) = tcp_listener {
-                        tokio::spawn(listen(listener, arrival_sender.clone()));
-                    }
-                    let shell = Shell {
-                        lines: Lines::new(&limits, arrival_sender),
-                        core: Core::new(limits, &udp_addresses, &tcp_addresses),
-                        udp: udp_socket,
-                        arrivals,
-                        commands,
-                        events: event_sender,
-                        buffer: vec![0; Shell::MAX_DATAGRAM],
-                        unsent: 0,
-                        stopped: Vec::new(),
-                    };
-                    shell.run().await;
-                });
-            })
-            .map_err(StartError::Thread)?;
+        let lost = |_| Err(io::Error::other("the media thread ended before it began"));
+        start.recv().unwrap_or_else(lost).map_err(StartError::Thread)?;
         Ok((MediaHandle::new(command_sender), EventStream::new(events)))
     }
 }

@@ -194,7 +194,7 @@ impl Link {
             Ok(Ok(())) => {}
             // A forged or damaged datagram, or a stream that is not there yet: no reason to hang up.
             Ok(Err(error)) => {
-                tracing::debug!(%error, "media connection reports an error")
+                tracing::debug!(%error, "media connection reports an error");
             }
             Err(_) => {
                 tracing::error!("media connection dropped: the media engine panicked");

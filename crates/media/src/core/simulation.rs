@@ -290,7 +290,7 @@ fn two_people_get_each_others_frames() {
     }
     assert_eq!(world.events, [Event::Joined(seat("ann")), Event::Joined(seat("bob"))]);
     let line = world.clients["ann"].received.values().find(|l| l.keyframes > 0).unwrap();
-    assert_eq!(&line.last[3..6], b"bob");
+    assert!(line.contents.iter().all(|frame| &frame[3..6] == b"bob"));
 }
 
 #[test]
@@ -628,7 +628,7 @@ fn damaged_offer() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn no_datagram_hurts(

@@ -16,8 +16,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 pub(crate) struct Received {
     pub(crate) frames: usize,
     pub(crate) keyframes: usize,
-    /// The last frame's content.
-    pub(crate) last: Vec<u8>,
+    /// What the frames contained, oldest first.
+    pub(crate) contents: Vec<Vec<u8>>,
     pub(crate) last_time: Option<MediaTime>,
     /// Frames whose media time was not after the one before.
     pub(crate) backwards: usize,
@@ -157,7 +157,7 @@ impl Client {
                 line.frames += 1;
                 line.keyframes += usize::from(frame.is_keyframe());
                 line.backwards += usize::from(line.last_time.is_some_and(|last| frame.time <= last));
-                line.last = frame.data.to_vec();
+                line.contents.push(frame.data.to_vec());
                 line.last_time = Some(frame.time);
             }
             _ => {}
