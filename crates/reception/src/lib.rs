@@ -76,3 +76,6 @@ pub enum ReceptionError {
     #[error(transparent)]
     Storage(#[from] storage::StorageError),
 }
+
+#[cfg(test)]
+mod tests;

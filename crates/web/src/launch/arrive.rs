@@ -59,9 +59,6 @@ async fn arrive(
     grant: &Grant,
     visit: ResolvedVisit,
 ) -> Result<Arrived, Problem> {
-    for oddity in &visit.oddities {
-        tracing::info!(ehr = %ehr.id(), place = oddity.path, odd = ?oddity.odd, "an odd element of a FHIR resource was passed over");
-    }
     let appointment = visit.appointment.as_ref();
     let arrived = state
         .reception

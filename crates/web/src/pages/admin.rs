@@ -82,8 +82,8 @@ impl NotificationRow {
 
     fn delivery_words(&self) -> String {
         match self.delivery {
-            Delivery::Due(at) if self.attempts == 0 => format!("Goes out at {}", at.strftime("%H:%M:%S UTC")),
-            Delivery::Due(at) => format!("Tries again at {}", at.strftime("%H:%M:%S UTC")),
+            Delivery::Due(at) if self.attempts == 0 => format!("Goes out at {}", at.strftime("%H:%M:%S")),
+            Delivery::Due(at) => format!("Tries again at {}", at.strftime("%H:%M:%S")),
             Delivery::Delivered => "Delivered".into(),
             Delivery::Failed => "Failed".into(),
             Delivery::Withdrawn => "Not sent: back in time".into(),
