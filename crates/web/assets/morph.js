@@ -4,6 +4,9 @@
  * it, others by place.
  */
 export function morphChildren(target, source) {
+  for (const child of [...target.children]) {
+    if (child.id && !byId(source, child)) child.remove();
+  }
   let place = target.firstChild;
   for (const wanted of [...source.childNodes]) {
     const match = findMatch(target, place, wanted);
@@ -11,22 +14,35 @@ export function morphChildren(target, source) {
       target.insertBefore(document.importNode(wanted, true), place);
       continue;
     }
-    if (match !== place) target.insertBefore(match, place);
+    // What stands before the match is made anew where it is wanted: a node that moves loses focus.
+    while (place !== match && !place.id) place = removed(place);
+    if (match !== place) move(target, match, place);
     place = match.nextSibling;
     morphNode(match, wanted);
   }
-  while (place !== null) {
-    const next = place.nextSibling;
-    place.remove();
-    place = next;
-  }
+  while (place !== null) place = removed(place);
 }
 
 function findMatch(target, place, wanted) {
-  if (wanted.id) {
-    return [...target.children].find((child) => child.id === wanted.id && child.nodeName === wanted.nodeName) ?? null;
-  }
+  if (wanted.id) return byId(target, wanted);
   return place !== null && place.nodeName === wanted.nodeName && !place.id ? place : null;
+}
+
+function byId(parent, like) {
+  return [...parent.children].find((child) => child.id === like.id && child.nodeName === like.nodeName) ?? null;
+}
+
+/** Removes a node and answers the one after it. */
+function removed(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+/** Moves a node, with its focus where the browser can do that. */
+function move(parent, node, before) {
+  if (parent.moveBefore) parent.moveBefore(node, before);
+  else parent.insertBefore(node, before);
 }
 
 function morphNode(node, wanted) {

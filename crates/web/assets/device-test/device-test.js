@@ -13,12 +13,19 @@ const start = byId('test-start');
 const TONES = { pass: 'good', warn: 'fair', fail: 'bad', 'not-run': 'unknown' };
 const WORDS = { pass: 'Works', warn: 'Works, with a small problem', fail: 'There is a problem', 'not-run': 'Could not be tested' };
 
+const FIRST_FRAME_MS = 5_000;
+
 function say(name, tone, outcome, advice = '') {
   const item = panel.querySelector(`[data-check="${name}"]`);
   item.dataset.tone = tone;
   item.querySelector('.outcome').textContent = outcome;
   item.querySelector('.advice').textContent = advice;
   item.querySelector('.advice').hidden = advice === '';
+}
+
+function reveal(element) {
+  element.hidden = false;
+  element.scrollIntoView({ block: 'nearest' });
 }
 
 /** Runs one check and shows what it came to. A fault of ours is "could not be tested". */
@@ -50,11 +57,22 @@ async function checkCamera() {
     const stream = await capture({ video: { facingMode: 'user' } }, question('camera'));
     const preview = byId('test-preview');
     preview.srcObject = stream;
-    preview.hidden = false;
+    reveal(preview);
+    // Browsers play by themselves only what is in sight.
+    preview.play().catch(() => {});
+    // A camera that opens and sends nothing is held by another program, or covered by its driver.
+    if (!(await firstFrame(preview))) throw new CaptureError('in-use');
     return verdict('pass', [], 'You should see yourself here.');
   } catch (error) {
     return refusal(error, 'camera');
   }
+}
+
+function firstFrame(video) {
+  return new Promise((resolve) => {
+    video.addEventListener('loadeddata', () => resolve(true), { once: true });
+    setTimeout(() => resolve(false), FIRST_FRAME_MS);
+  });
 }
 
 async function checkMicrophone() {
@@ -65,7 +83,7 @@ async function checkMicrophone() {
     return refusal(error, 'microphone');
   }
   say('microphone', 'running', 'In progress…', 'Say a few words.');
-  byId('test-level').hidden = false;
+  reveal(byId('test-level'));
   try {
     const heard = await listenTo(stream, (level) => (byId('test-meter').value = level));
     return {
@@ -80,7 +98,7 @@ async function checkMicrophone() {
 }
 
 async function checkSpeaker() {
-  byId('test-tone').hidden = false;
+  reveal(byId('test-tone'));
   await playTone();
   const heard = await answer();
   byId('test-tone').hidden = true;
@@ -129,7 +147,7 @@ function showVerdict(parts) {
   text.textContent = advice;
   element.replaceChildren(heading, text);
   element.dataset.tone = TONES[overall(parts.map((part) => part.check))];
-  element.hidden = false;
+  reveal(element);
 }
 
 async function report(results, tookMs) {

@@ -6,6 +6,8 @@ import { Session } from './session.js';
 import { Tiles } from './tiles.js';
 import { CALL_STATES, aloneWords, missingWords } from './words.js';
 
+const REFUSED_RELOAD_MS = 3_000;
+
 const byId = (id) => document.getElementById(id);
 const room = byId('room');
 const { me, joinUrl } = room.dataset;
@@ -52,8 +54,12 @@ function showAlone() {
 /** Removed and ended have pages of their own, and so has a person who is not let in. */
 function leaveTo(reason) {
   stop();
-  if (reason === 'replaced') document.dispatchEvent(new CustomEvent('anteroom:taken-elsewhere'));
-  else location.replace(location.href);
+  if (reason === 'replaced') {
+    document.dispatchEvent(new CustomEvent('anteroom:taken-elsewhere'));
+    return;
+  }
+  // A refusal that the page does not know of yet must not make it load in a circle.
+  setTimeout(() => location.replace(location.href), reason === 'refused' ? REFUSED_RELOAD_MS : 0);
 }
 
 function stop() {
@@ -99,7 +105,9 @@ function showSelf() {
   const track = local.tracks.camera;
   const view = byId('self-view');
   view.hidden = !track;
-  view.querySelector('video').srcObject = track ? new MediaStream([track]) : null;
+  const video = view.querySelector('video');
+  video.srcObject = track ? new MediaStream([track]) : null;
+  if (track) video.play().catch(() => {});
   view.dataset.mirrored = String(track?.getSettings().facingMode !== 'environment');
 }
 
