@@ -1,4 +1,4 @@
-/** A refusal by the server: `{"code","message","retry_after_ms"?}`. */
+/** A refusal by the server: `{"code", "message", "retry_after_ms"}`, the last one often null. */
 export class Refused extends Error {
   constructor(status, { code = `http-${status}`, message = 'That did not work.', retry_after_ms: retry } = {}) {
     super(message);

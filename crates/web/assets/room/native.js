@@ -15,12 +15,12 @@ const HEALS_BY_ITSELF_MS = 3_000;
 const RESTARTS = 3;
 
 /**
- * Joins with a ticket of kind `native`. `on` takes `state(name)` (`connecting`, `connected`,
+ * Joins with a ticket of kind `native`; `renew` fetches another one. `on` takes `state(name)` (`connecting`, `connected`,
  * `reconnecting`, `lost`: this connection is given up), `streams(list)` of
  * `{participant, kind, track}`, and `over(reason)` (`replaced`, `removed`, `ended`).
  */
-export async function join(ticket, local, on) {
-  const connection = new NativeConnection(ticket, local, on);
+export async function join(ticket, local, on, renew) {
+  const connection = new NativeConnection(ticket, local, on, renew);
   try {
     await connection.open();
   } catch (error) {
@@ -34,6 +34,8 @@ class NativeConnection {
   #ticket;
   #local;
   #on;
+  #renew;
+  #connection;
   #peer = new RTCPeerConnection();
   #channel = this.#peer.createDataChannel('anteroom');
   #senders = {};
@@ -41,11 +43,12 @@ class NativeConnection {
   #restarting = false;
   #closed = false;
 
-  constructor(ticket, local, on) {
+  constructor(ticket, local, on, renew) {
     this.#ticket = ticket;
     this.#local = local;
     this.#on = on;
-    this.#peer.setConfiguration({ iceServers: ticket.ice_servers });
+    this.#renew = renew;
+    this.#peer.setConfiguration({ iceServers: ticket.ice_servers ?? [] });
     this.#channel.addEventListener('message', (event) => this.#hear(JSON.parse(event.data)));
     this.#channel.addEventListener('open', () => this.#publish());
     this.#peer.addEventListener('connectionstatechange', () => this.#judge());
@@ -55,7 +58,7 @@ class NativeConnection {
   async open() {
     this.#addLines(this.#ticket.max_people - 1);
     this.#timer = setTimeout(() => this.#giveUp(), FIRST_CONTACT_MS);
-    await this.#negotiate({ restart: false });
+    await this.#negotiate();
   }
 
   close() {
@@ -85,12 +88,14 @@ class NativeConnection {
     for (let n = 0; n < others + SPARE_SCREENS; n += 1) this.#peer.addTransceiver('video', { direction: 'recvonly' });
   }
 
-  async #negotiate({ restart }) {
-    const offer = await this.#peer.createOffer({ iceRestart: restart });
+  /** `restart` names the connection to carry on. */
+  async #negotiate(restart) {
+    const offer = await this.#peer.createOffer({ iceRestart: restart !== undefined });
     await this.#peer.setLocalDescription(offer);
     // No candidates are waited for: the server learns this browser's address from its first packet.
     const request = { ticket: this.#ticket.ticket, sdp: offer.sdp, restart };
     const answer = await postJson(this.#ticket.offer_url, request);
+    this.#connection = answer.connection;
     if (!this.#closed) await this.#peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
   }
 
@@ -153,12 +158,14 @@ class NativeConnection {
     this.#on.state('reconnecting');
     for (let attempt = 0; attempt < RESTARTS && !this.#closed; attempt += 1) {
       try {
-        await this.#negotiate({ restart: true });
+        // A ticket lives for minutes, a visit longer.
+        this.#ticket = await this.#renew();
+        await this.#negotiate(this.#connection);
         this.#restarting = false;
         this.#timer = setTimeout(() => this.#giveUp(), FIRST_CONTACT_MS);
         return;
       } catch (error) {
-        // Refused: the ticket is old, or the server that held the room is gone. Only joining anew helps.
+        // Refused: the server that held the room is gone. Only joining anew helps.
         if (error.name === 'Refused') break;
         await waitOrOnline(backoffMs(attempt));
       }

@@ -33,9 +33,9 @@ async function join() {
   await running;
 }
 
-function showState(state) {
+function showState(state, message) {
   room.dataset.call = state;
-  byId('call-state').textContent = CALL_STATES[state];
+  byId('call-state').textContent = message ?? CALL_STATES[state];
   showAlone();
   if (state === 'connected') keepAwake();
 }

@@ -8,8 +8,10 @@ import * as native from './native.js';
 
 const KINDS = { native: native.join };
 
-// The person is not (or no longer) let in: the page knows more than the room.
+// The person is not (or no longer) let in: the page, loaded anew, says why. Some refusals of these
+// kinds pass with the next try.
 const NOT_LET_IN = [401, 403, 404, 409, 410];
+const PASSING = ['ticket-expired', 'connection-gone', 'room-full'];
 
 export class Session {
   #joinUrl;
@@ -22,8 +24,8 @@ export class Session {
   #over = false;
 
   /**
-   * `on` takes `state(name)`, `streams(list)` and `over(reason)`, as in `room/native.js`; the further
-   * reason `refused` means that no ticket was given.
+   * `on` takes `state(name, message)`, `streams(list)` and `over(reason)`, as in `room/native.js`; the further
+   * reason `refused` means that no ticket was given. `message` is what the server says to `lost`.
    */
   constructor(joinUrl, local, on, { kinds = KINDS, post = postJson, wait = waitOrOnline } = {}) {
     this.#joinUrl = joinUrl;
@@ -39,17 +41,17 @@ export class Session {
     let failures = 0;
     this.#on.state('connecting');
     while (!this.#over) {
-      let retryAfterMs;
+      let refusal;
       try {
         await this.#joinOnce(() => (failures = 0));
       } catch (error) {
-        if (NOT_LET_IN.includes(error.status)) return this.#end('refused');
-        retryAfterMs = error.retryAfterMs;
+        if (NOT_LET_IN.includes(error.status) && !PASSING.includes(error.code)) return this.#end('refused');
+        if (error.name === 'Refused') refusal = error;
       }
       if (this.#over) return;
       this.#on.streams([]);
-      this.#on.state('lost');
-      await this.#wait(retryAfterMs ?? backoffMs(failures));
+      this.#on.state('lost', refusal?.message);
+      await this.#wait(refusal?.retryAfterMs ?? backoffMs(failures));
       failures += 1;
       if (!this.#over) this.#on.state('reconnecting');
     }
@@ -68,13 +70,14 @@ export class Session {
 
   /** Resolves when the connection is lost or over. */
   async #joinOnce(onConnected) {
-    const ticket = await this.#post(this.#joinUrl, {});
+    const renew = () => this.#post(this.#joinUrl, {});
+    const ticket = await renew();
     const join = this.#kinds[ticket.kind];
     if (!join) throw new Error(`no way to join a meeting of kind ${ticket.kind}`);
 
     let done;
     const gone = new Promise((resolve) => (done = resolve));
-    this.#connection = await join(ticket, this.#local, {
+    const on = {
       streams: (streams) => this.#on.streams(streams),
       over: (reason) => {
         this.#end(reason);
@@ -85,7 +88,8 @@ export class Session {
         if (state === 'connected') onConnected();
         this.#on.state(state);
       },
-    });
+    };
+    this.#connection = await join(ticket, this.#local, on, renew);
     if (this.#over) this.#connection.close();
     else await gone;
     this.#connection.close();

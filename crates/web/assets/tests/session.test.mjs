@@ -20,11 +20,11 @@ function play(script) {
   };
   const post = async () => {
     if (!steps[0].refused) return { kind: 'native' };
-    const { refused: status, retryAfterMs } = steps.shift();
-    throw Object.assign(new Error('refused'), { name: 'Refused', status, retryAfterMs });
+    const { refused: status, code, retryAfterMs } = steps.shift();
+    throw Object.assign(new Error('No.'), { name: 'Refused', status, code, retryAfterMs });
   };
   const on = {
-    state: (state) => seen.push(state),
+    state: (state, message) => seen.push(message ? `${state}: ${message}` : state),
     streams: () => {},
     over: (reason) => seen.push(`over: ${reason}`),
   };
@@ -50,6 +50,12 @@ test('somebody who is not let in does not knock again', async () => {
   const { seen, session } = play([{ refused: 403 }]);
   await session.run();
   assert.deepEqual(seen, ['connecting', 'over: refused']);
+});
+
+test('a full room is told, and tried again', async () => {
+  const { seen, session } = play([{ refused: 409, code: 'room-full' }, { over: 'ended' }]);
+  await session.run();
+  assert.deepEqual(seen, ['connecting', 'lost: No.', 'reconnecting', 'connected', 'over: ended']);
 });
 
 test('a wait lies between half and all of its ceiling', () => {

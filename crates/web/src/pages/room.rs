@@ -14,7 +14,7 @@ pub struct RoomView {
     pub starts_by_itself: bool,
     /// Where to ask for this visit in a window of its own, for when a page
     /// that embeds this one keeps camera and microphone from it. A form POSTs
-    /// there from a new window.
+    /// there and is answered by a [`NewWindowPage`](super::NewWindowPage).
     pub new_window_url: Option<String>,
 }
 
