@@ -34,7 +34,7 @@
 //!
 //! **Connection check.** An offer with one data channel (any label, `{ ordered: false, maxRetransmits: 0 }`) goes
 //! to [`MediaHandle::check`]; every message of at most 1200 bytes comes back, up to 200 a second, for [`Limits::check`].
-//! With [`Paths::TcpOnly`] the answer contains only TCP candidates.
+//! With [`Paths::UdpOnly`] or [`Paths::TcpOnly`] the answer contains only candidates of that protocol.
 //!
 //! # Trust
 //!

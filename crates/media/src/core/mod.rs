@@ -41,8 +41,20 @@ pub(crate) struct PeerKey(u64);
 pub enum Paths {
     /// Every one that the server offers.
     All,
+    /// UDP alone, to learn whether it passes.
+    UdpOnly,
     /// TCP alone, to learn whether it would do where UDP does not pass.
     TcpOnly,
+}
+
+impl Paths {
+    fn allow(self, protocol: Protocol) -> bool {
+        match self {
+            Self::All => true,
+            Self::UdpOnly => protocol == Protocol::Udp,
+            Self::TcpOnly => protocol == Protocol::Tcp,
+        }
+    }
 }
 
 /// The heart of the server.
@@ -138,7 +150,7 @@ impl Core {
         let candidates: Vec<_> = self
             .candidates
             .iter()
-            .filter(|c| paths == Paths::All || c.proto() == Protocol::Tcp)
+            .filter(|candidate| paths.allow(candidate.proto()))
             .cloned()
             .collect();
         let (link, sdp) = Link::accept(offer, &candidates, &self.limits, now)?;

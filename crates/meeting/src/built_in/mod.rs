@@ -210,7 +210,7 @@ impl MeetingBackend for BuiltIn {
 
     async fn check(&self, check: ConnectionCheck) -> Result<String, MeetingError> {
         let paths = match check.transport {
-            Transport::Udp => Paths::All,
+            Transport::Udp => Paths::UdpOnly,
             Transport::Tcp => Paths::TcpOnly,
         };
         let answer = self.media.check(&check.sdp, paths).await;

@@ -288,14 +288,18 @@ fn a_check_echoes_within_its_limits() {
 }
 
 #[test]
-fn a_check_over_tcp_alone_names_no_udp() {
-    let mut world = World::new();
-    let sdp = world.check("ann", Protocol::Tcp, Paths::TcpOnly).unwrap();
-    assert!(!sdp.to_lowercase().contains(" udp "), "{sdp}");
-    world.run(Duration::from_secs(1));
-    world.clients.get_mut("ann").unwrap().say("ping");
-    world.run(Duration::from_secs(1));
-    assert_eq!(world.clients["ann"].messages, ["ping"]);
+fn a_check_over_one_protocol_names_no_other() {
+    for (protocol, paths, other) in
+        [(Protocol::Tcp, Paths::TcpOnly, " udp "), (Protocol::Udp, Paths::UdpOnly, " tcp ")]
+    {
+        let mut world = World::new();
+        let sdp = world.check("ann", protocol, paths).unwrap();
+        assert!(!sdp.to_lowercase().contains(other), "{sdp}");
+        world.run(Duration::from_secs(1));
+        world.clients.get_mut("ann").unwrap().say("ping");
+        world.run(Duration::from_secs(1));
+        assert_eq!(world.clients["ann"].messages, ["ping"]);
+    }
 }
 
 #[test]
