@@ -261,3 +261,6 @@ impl From<JoinError> for CallReply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
