@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use outside::{Clock, HttpClient, Limits, Random, Request, Response};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use visit::Role;
 
 use crate::{
@@ -156,6 +156,14 @@ impl SmartClient {
             Ok((token, usable))
         };
         self.backend_tokens.get(connection.ehr.as_str(), fetch).await
+    }
+
+    /// Forgets a backend token that the EHR refused before its end, so that
+    /// the next caller gets another.
+    pub async fn forget_backend_token(&self, connection: &Connection, refused: &SecretString) {
+        let is_refused =
+            |token: &BackendToken| token.access_token.expose_secret() == refused.expose_secret();
+        self.backend_tokens.forget_if(connection.ehr.as_str(), is_refused).await;
     }
 
     /// Where the connection's authorization server is: configured, or

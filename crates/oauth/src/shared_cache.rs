@@ -92,6 +92,15 @@ impl<V: Clone> SharedCache<V> {
         outcome
     }
 
+    /// Forgets the value under this key if it is the one that is meant.
+    pub(crate) async fn forget_if(&self, key: &str, is_meant: impl FnOnce(&V) -> bool) {
+        let slot = self.slot(key);
+        let mut remembered = slot.lock().await;
+        if remembered.as_ref().and_then(|known| known.outcome.as_ref().ok()).is_some_and(is_meant) {
+            *remembered = None;
+        }
+    }
+
     fn slot(&self, key: &str) -> Slot<V> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(key.to_owned()).or_default())

@@ -57,7 +57,7 @@ pub async fn serve(
                 }
                 Err(error) => return Err(error.into()),
             },
-            _ = stopping.wait_for(|stops| *stops) => break,
+            () = stops(&mut stopping) => break,
         };
         let (router, tls, watcher) = (router.clone(), tls.clone(), graceful.watcher());
         tokio::spawn(async move {
@@ -77,6 +77,12 @@ pub async fn serve(
         tracing::warn!("some requests were still under way when the program stopped");
     }
     Ok(())
+}
+
+/// Ends when the program stops, or nobody is left to say so. (The guard that
+/// `wait_for` answers must not live in the task.)
+async fn stops(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stops| *stops).await;
 }
 
 async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(

@@ -1,0 +1,116 @@
+//! The configuration: one TOML file, and environment variables over it.
+//!
+//! `tree` knows where each value stands, `section` and `values` read it, the
+//! other files say what there is. A wrong key or value is refused with its
+//! place and what would be right; all of them at once.
+
+mod ehr;
+mod meeting;
+mod problem;
+mod section;
+mod server;
+mod status;
+mod tree;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+pub(crate) use self::{
+    ehr::{EhrConnection, Environment},
+    meeting::{Backend, MEDIA_PORT, Media},
+    problem::ConfigError,
+    server::{Server, TlsFiles},
+    status::ConnectionStatus,
+};
+use self::{
+    problem::Problems,
+    section::{Desk, Section, Wrong},
+};
+
+/// Everything that the program is told.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    /// `[server]`.
+    pub(crate) server: Server,
+    /// `[[ehr]]`, at least one.
+    pub(crate) ehrs: Vec<EhrConnection>,
+    /// `[meeting]`.
+    pub(crate) backend: Backend,
+    /// `[media]`.
+    pub(crate) media: Media,
+}
+
+impl Configuration {
+    /// Reads the file, and the environment over it.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        // A variable that is no Unicode is none of ours.
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::load_with(path, environment)
+    }
+
+    /// Reads the file, and these variables over it.
+    pub(crate) fn load_with(
+        path: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let problems = Problems::default();
+        let configuration = Self::read(&text, environment, Desk { problems: &problems, folder });
+        match (configuration, problems.into_sorted()) {
+            (Some(configuration), problems) if problems.is_empty() => Ok(configuration),
+            (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
+        }
+    }
+
+    fn read(
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        desk: Desk<'_>,
+    ) -> Option<Self> {
+        let mut tree = tree::parse(text, desk.problems);
+        tree::put_over(&mut tree, environment, desk.problems);
+        let mut root = Section::root(desk, tree);
+        let server = Server::read(root.section_or_empty("server"));
+        let public_url = server.as_ref().map(|server| &server.public_url);
+        let sections = root.sections("ehr");
+        if sections.is_empty() {
+            root.wrong("ehr", Wrong::new("there is none", "[[ehr]], once for each EHR connection"));
+        }
+        let ehrs: Vec<_> =
+            sections.into_iter().map(|section| EhrConnection::read(section, public_url)).collect();
+        let backend = Backend::read(root.section_or_empty("meeting"));
+        let media = Media::read(root.section_or_empty("media"));
+        let ehrs = ehrs.into_iter().collect::<Option<Vec<_>>>();
+        if let Some(ehrs) = &ehrs {
+            refuse_twins(&root, ehrs);
+        }
+        Some(Self { server: server?, ehrs: ehrs?, backend: backend?, media: media? })
+    }
+}
+
+/// Ids stand in addresses, and a received `iss` must mean one connection.
+fn refuse_twins(root: &Section<'_>, ehrs: &[EhrConnection]) {
+    for (index, EhrConnection { ehr, .. }) in ehrs.iter().enumerate() {
+        let (id, base) = (ehr.id(), &ehr.connection.fhir_base);
+        let before = ehrs[..index].iter().map(|other| &other.ehr);
+        if before.clone().any(|other| other.id() == id) {
+            root.wrong(
+                &format!("ehr[{index}].id"),
+                Wrong::new(format!("{id} is there twice"), "an id of its own"),
+            );
+        }
+        if let Some(other) = before.clone().find(|other| other.connection.fhir_base.matches(base.as_str())) {
+            let what = format!("{base} is {}'s already", other.id());
+            root.wrong(
+                &format!("ehr[{index}].fhir_base_url"),
+                Wrong::new(what, "one connection for each FHIR base"),
+            );
+        }
+    }
+}
