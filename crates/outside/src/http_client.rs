@@ -6,12 +6,14 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::CircuitOpen;
+
 /// How long an answer may take and how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// From the start of the request to the last byte of the answer.
     pub deadline: Duration,
-    /// Bytes of the answer's body, after decompression.
+    /// Bytes of the answer's body as they are sent; nothing is decompressed.
     pub max_body: usize,
 }
 
@@ -82,7 +84,7 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.url.host_str().unwrap_or("?"))
+        write!(f, "{} {}", self.method, host_of(&self.url))
     }
 }
 
@@ -136,12 +138,13 @@ pub enum HttpError {
         /// The deadline that passed.
         deadline: Duration,
     },
-    /// No connection, or it broke.
+    /// No connection, or it broke; or none was tried, because the last ones
+    /// failed ([`CircuitOpen`]).
     #[error("no connection to {host}")]
     Unreachable {
         /// Host that was asked.
         host: String,
-        /// What the transport said.
+        /// What the transport said, or [`CircuitOpen`].
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -153,15 +156,17 @@ pub enum HttpError {
         /// The limit in bytes.
         limit: usize,
     },
-    /// A redirect to another origin, or too many.
-    #[error("{host} redirects to another place ({to}), which is not followed")]
+    /// A redirect to another origin, of something else than a GET, or one too
+    /// many.
+    #[error("{host} redirects to {to}, which is not followed")]
     Redirected {
         /// Host that was asked.
         host: String,
-        /// Host that it names, or why it could not be read.
+        /// Host that it names, or what is wrong with the redirect.
         to: String,
     },
-    /// The address may not be asked at all.
+    /// The address may not be asked at all: cleartext, user-info, or a private
+    /// network.
     #[error("{host} is not asked: {reason}")]
     Forbidden {
         /// Host that was not asked.
@@ -176,6 +181,16 @@ impl HttpError {
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::TimedOut { .. } | Self::Unreachable { .. })
     }
+
+    /// Whether the host was left alone because it counts as down.
+    pub fn is_circuit_open(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.is::<CircuitOpen>())
+    }
+}
+
+/// The host as errors and logs tell it.
+pub(crate) fn host_of(url: &Url) -> String {
+    url.host_str().unwrap_or("a nameless host").to_owned()
 }
 
 /// Sends requests to other servers.
