@@ -10,7 +10,8 @@ import { morphChildren } from './morph.js';
 const SHOWN_AS_LOST_AFTER_MS = 3_000;
 // The server sends `ping` every 20 s; a stream that is dead but looks open shows by silence.
 const LONGEST_SILENCE_MS = 50_000;
-// After so many failures in a row the page itself is asked for: the session may be over.
+// After so many failures in a row the page loads itself: the session may be over, or something on the
+// way lets no event stream through.
 const FAILURES_BEFORE_RELOAD = 4;
 
 const live = document.getElementById('live');
@@ -74,9 +75,9 @@ function remember(event) {
   return true;
 }
 
-/** A stream that fails while the server answers was refused: the page will say why. */
+/** Never while a call or a device test is going on (`data-busy`). */
 async function reloadIfServerAnswers() {
-  if (document.getElementById('room')?.dataset.call === 'connected') return;
+  if (document.querySelector('[data-busy]')) return;
   const answer = await fetch(location.href, { method: 'HEAD' }).catch(() => null);
   if (answer !== null && answer.status < 500) location.replace(location.href);
 }

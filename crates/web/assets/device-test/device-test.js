@@ -99,9 +99,14 @@ async function checkMicrophone() {
 
 async function checkSpeaker() {
   reveal(byId('test-tone'));
-  await playTone();
-  const heard = await answer();
-  byId('test-tone').hidden = true;
+  const answered = answer();
+  let heard;
+  try {
+    // Some answer while it still plays.
+    heard = await Promise.race([answered, playTone().then(() => answered)]);
+  } finally {
+    byId('test-tone').hidden = true;
+  }
   return heard
     ? verdict('pass', [], 'You can hear us.')
     : verdict('fail', ['speaker-not-heard'], 'You did not hear the tone.', 'Turn the volume up and check which speaker is in use.');
@@ -122,6 +127,7 @@ async function checkConnection() {
 
 async function run() {
   const startedAt = performance.now();
+  panel.toggleAttribute('data-busy', true);
   start.hidden = true;
   byId('test-verdict').hidden = true;
   // The connection needs nobody; it is measured while the person looks, speaks and listens.
@@ -134,6 +140,7 @@ async function run() {
   };
   showVerdict(Object.values(results));
   await report(results, performance.now() - startedAt);
+  panel.toggleAttribute('data-busy', false);
   start.textContent = 'Test again';
   start.hidden = false;
 }

@@ -1,6 +1,8 @@
 import { LocalMedia } from './local-media.js';
 
-const byId = (id) => document.getElementById(id);
+// Found once: the page may be replaced by another while a device list is still on its way.
+const IDS = ['controls', 'devices', 'microphone', 'camera', 'share', 'camera-choice', 'microphone-choice', 'speaker-choice'];
+const parts = Object.fromEntries(IDS.map((id) => [id, document.getElementById(id)]));
 
 /** Buttons, keys and device lists for this person's own media. `setSpeaker` takes a device id. */
 export class Controls {
@@ -10,12 +12,12 @@ export class Controls {
   constructor(local, setSpeaker) {
     this.#local = local;
     this.#setSpeaker = setSpeaker;
-    byId('microphone').addEventListener('click', () => this.#toggleMicrophone());
-    byId('camera').addEventListener('click', () => this.#toggleCamera());
-    byId('share').addEventListener('click', () => this.#toggleShare());
-    byId('camera-choice').addEventListener('change', (event) => local.choose('camera', event.target.value));
-    byId('microphone-choice').addEventListener('change', (event) => local.choose('audio', event.target.value));
-    byId('speaker-choice').addEventListener('change', (event) => setSpeaker(event.target.value));
+    parts.microphone.addEventListener('click', () => this.#toggleMicrophone());
+    parts.camera.addEventListener('click', () => this.#toggleCamera());
+    parts.share.addEventListener('click', () => this.#toggleShare());
+    parts['camera-choice'].addEventListener('change', (event) => local.choose('camera', event.target.value));
+    parts['microphone-choice'].addEventListener('change', (event) => local.choose('audio', event.target.value));
+    parts['speaker-choice'].addEventListener('change', (event) => setSpeaker(event.target.value));
     addEventListener('keydown', (event) => this.#onKey(event));
     local.addEventListener('track', () => this.#render());
     local.addEventListener('problem', () => this.#render());
@@ -24,14 +26,14 @@ export class Controls {
 
   /** Shows them, when the person has joined. */
   show() {
-    byId('controls').hidden = false;
-    byId('share').hidden = !LocalMedia.canShare();
+    parts.controls.hidden = false;
+    parts.share.hidden = !LocalMedia.canShare();
     this.#render();
   }
 
   hide() {
-    byId('controls').hidden = true;
-    byId('devices').hidden = true;
+    parts.controls.hidden = true;
+    parts.devices.hidden = true;
   }
 
   #toggleMicrophone() {
@@ -50,7 +52,7 @@ export class Controls {
 
   #onKey(event) {
     const typing = event.target.closest?.('input, select, textarea');
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || byId('controls').hidden) return;
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || parts.controls.hidden) return;
     if (event.key.toLowerCase() === 'm') this.#toggleMicrophone();
     if (event.key.toLowerCase() === 'v') this.#toggleCamera();
   }
@@ -73,19 +75,19 @@ export class Controls {
       // Only some browsers let a page choose the speaker.
       'setSinkId' in HTMLMediaElement.prototype && offer('speaker-choice', devices, 'audiooutput'),
     ];
-    byId('devices').hidden = byId('controls').hidden || !lists.some(Boolean);
+    parts.devices.hidden = parts.controls.hidden || !lists.some(Boolean);
   }
 }
 
 function button(id, on, label) {
-  const element = byId(id);
+  const element = parts[id];
   element.dataset.on = String(on);
   element.querySelector('span').textContent = label;
 }
 
 /** Fills a list, and shows it where there is a choice. Names are known only after permission. */
 function offer(id, devices, kind, current) {
-  const select = byId(id);
+  const select = parts[id];
   const named = devices.filter((device) => device.kind === kind && device.label !== '');
   select.parentElement.hidden = named.length < 2;
   if (named.length < 2) return false;

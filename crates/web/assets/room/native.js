@@ -6,7 +6,7 @@ import { backoffMs, waitOrOnline } from '../backoff.js';
 import { postJson } from '../http.js';
 
 // Screens that can be seen beside every camera.
-const SPARE_SCREENS = 2;
+const SPARE_SCREENS = 1;
 const CAMERA_BITS_PER_SECOND = 1_500_000;
 const SCREEN_BITS_PER_SECOND = 2_000_000;
 const FIRST_CONTACT_MS = 12_000;
@@ -79,13 +79,15 @@ class NativeConnection {
       const sendEncodings = maxBitrate ? [{ maxBitrate }] : undefined;
       return this.#peer.addTransceiver(track ?? kind, { direction: 'sendonly', sendEncodings }).sender;
     };
+    const receive = (kind) => this.#peer.addTransceiver(kind, { direction: 'recvonly' });
     this.#senders = {
       audio: send('audio', tracks.audio),
       camera: send('video', tracks.camera, CAMERA_BITS_PER_SECOND),
       screen: send('video', tracks.screen, SCREEN_BITS_PER_SECOND),
     };
-    for (let n = 0; n < others; n += 1) this.#peer.addTransceiver('audio', { direction: 'recvonly' });
-    for (let n = 0; n < others + SPARE_SCREENS; n += 1) this.#peer.addTransceiver('video', { direction: 'recvonly' });
+    for (let n = 0; n < others; n += 1) receive('audio');
+    for (let n = 0; n < others + SPARE_SCREENS; n += 1) receive('video');
+    for (const line of this.#peer.getTransceivers()) preferOneCodec(line);
   }
 
   /** `restart` names the connection to carry on. */
@@ -104,10 +106,10 @@ class NativeConnection {
     this.#publish();
   };
 
-  /** Tells what the others may expect, so that they see a name and not a frozen picture. */
+  /** Tells what the others get: nothing of somebody who is muted, and a name in place of a frozen picture. */
   #publish() {
     if (this.#channel.readyState !== 'open') return;
-    const kinds = Object.keys(this.#local.tracks).filter((kind) => this.#local.tracks[kind]);
+    const kinds = Object.entries(this.#local.tracks).filter(([, track]) => track?.enabled).map(([kind]) => kind);
     this.#channel.send(JSON.stringify({ type: 'publish', kinds }));
   }
 
@@ -182,4 +184,11 @@ class NativeConnection {
     this.close();
     this.#on.state('lost');
   }
+}
+
+/** All that the server speaks; with every codec of the browser an offer would be four times as long. */
+function preferOneCodec(line) {
+  if (line.receiver.track.kind !== 'video' || !line.setCodecPreferences) return;
+  const codecs = RTCRtpReceiver.getCapabilities('video').codecs;
+  line.setCodecPreferences(codecs.filter((codec) => /^video\/(VP8|rtx)$/i.test(codec.mimeType)));
 }

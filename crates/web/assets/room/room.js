@@ -35,6 +35,7 @@ async function join() {
 
 function showState(state, message) {
   room.dataset.call = state;
+  room.toggleAttribute('data-busy', state !== 'before');
   byId('call-state').textContent = message ?? CALL_STATES[state];
   showAlone();
   if (state === 'connected') keepAwake();

@@ -61,10 +61,11 @@ export class Tiles {
     const tiles = [];
     for (const participant of ids) {
       const name = this.#people.find((person) => person.participant === participant)?.name ?? 'Guest';
+      const label = streamOf(participant, 'audio') ? name : `${name} (muted)`;
       const screen = streamOf(participant, 'screen');
       if (screen) tiles.push({ key: `${participant}-screen`, kind: 'screen', label: `${name}’s screen`, track: screen.track });
       const camera = streamOf(participant, 'camera');
-      tiles.push({ key: `${participant}-camera`, kind: 'camera', label: name, track: camera?.track });
+      tiles.push({ key: `${participant}-camera`, kind: 'camera', label, track: camera?.track });
     }
     return tiles;
   }

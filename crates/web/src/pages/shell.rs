@@ -1,5 +1,3 @@
-use crate::assets;
-
 /// Whose page it is: an EHR connection's name and looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brand {
@@ -38,14 +36,5 @@ impl Shell {
     /// The page of one organisation.
     pub fn new(brand: Brand) -> Self {
         Self { brand }
-    }
-
-    /// The language of the words.
-    pub(super) fn lang(&self) -> &'static str {
-        "en"
-    }
-
-    pub(super) fn asset(&self, name: &str) -> String {
-        assets::url(name)
     }
 }
