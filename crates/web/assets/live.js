@@ -1,7 +1,7 @@
 /**
  * Keeps an open page true: listens to its event stream, changes the part that changes, and loads the
  * page anew where the person has moved on to another one. Other scripts hear of it by
- * `anteroom:changed` (detail: the event's data) and `anteroom:replaced`, on `document`.
+ * `anteroom:changed` (detail: the event's data), on `document`.
  */
 import { backoffMs } from './backoff.js';
 import { postForm } from './http.js';
@@ -38,7 +38,7 @@ function listen() {
   stream.addEventListener('open', onOpen);
   stream.addEventListener('changed', (event) => remember(event) && show(JSON.parse(event.data)));
   stream.addEventListener('ping', expectPing);
-  stream.addEventListener('replaced', showReplaced);
+  stream.addEventListener('replaced', goToReplaced);
   // The server stops and will be back: nothing to worry the reader with.
   stream.addEventListener('bye', () => retryIn(1_000 + Math.random() * 3_000));
   stream.addEventListener('error', onError);
@@ -104,19 +104,13 @@ function announce(sentence) {
   announcement.textContent = sentence;
 }
 
-function showReplaced() {
+/** Another window has taken the seat. */
+function goToReplaced() {
   if (finished) return;
   finished = true;
   stream.close();
   clearTimeout(silenceTimer);
-  document.dispatchEvent(new CustomEvent('anteroom:replaced'));
-  document.body.dataset.page = 'replaced';
-  document.body.dataset.state = 'replaced';
-  const main = document.getElementById('main');
-  main.replaceChildren(document.getElementById('replaced').content.cloneNode(true));
-  document.title = main.querySelector('h1').textContent;
-  lost.hidden = true;
-  main.focus();
+  location.replace(new URL('replaced', stream.url));
 }
 
 /** A form with `data-stays` is sent without leaving the page: a call goes on meanwhile. */
@@ -142,7 +136,7 @@ async function sendInPlace(event) {
 }
 
 document.addEventListener('submit', sendInPlace);
-document.addEventListener('anteroom:taken-elsewhere', showReplaced);
+document.addEventListener('anteroom:taken-elsewhere', goToReplaced);
 // A phone that slept may hold a dead stream.
 document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && listen());
 addEventListener('online', listen);

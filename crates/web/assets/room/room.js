@@ -136,7 +136,6 @@ document.addEventListener('anteroom:changed', ({ detail }) => {
   tiles.setPeople(people);
   showAlone();
 });
-document.addEventListener('anteroom:replaced', stop);
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible' && session) keepAwake();
 });

@@ -103,6 +103,9 @@ pub struct Live {
     pub csrf: String,
     /// The seat whose page this is.
     pub seat: visit::SeatId,
+    /// The arrival that the page belongs to: its stream asks for this one's
+    /// news, though the browser's cookie may be that of a later tab.
+    pub tab: u32,
     /// The newest event that the page already shows. Its stream asks for what
     /// came after, as the query parameter `after`.
     pub last_event: i64,

@@ -19,6 +19,7 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/seat/{seat}", get(page::get))
         .route("/seat/{seat}/events", get(events::get))
+        .route("/seat/{seat}/replaced", get(page::replaced))
         .route("/seat/{seat}/admit", post(actions::admit))
         .route("/seat/{seat}/admit-all", post(actions::admit_all))
         .route("/seat/{seat}/send-back", post(actions::send_back))

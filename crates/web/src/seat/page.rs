@@ -26,6 +26,19 @@ pub(super) async fn get(State(state): State<AppState>, tab: Tab) -> Result<Respo
     Ok(response)
 }
 
+/// For a tab that was told that another one took its seat. Asking the seat
+/// itself would not do: in the same browser that has the other tab's cookie.
+pub(super) async fn replaced(tab: Tab) -> Result<Response, Trouble> {
+    let page = ReplacedPage {
+        shell: Shell::new(tab.ehr.brand.clone()),
+        csrf: tab.csrf(),
+        seat: tab.seat.id.clone(),
+    };
+    let mut response = html(&page).at(&tab.ehr)?;
+    response.extensions_mut().insert(Framed(tab.ehr));
+    Ok(response)
+}
+
 /// The page that a seat shows now.
 pub(super) enum SeatView {
     Waiting(WaitingPage),
@@ -128,7 +141,7 @@ impl Known {
             });
         }
         let EventId(last_event) = last_event;
-        let live = Live { shell, csrf: tab.csrf(), seat: tab.seat.id.clone(), last_event };
+        let live = Live { shell, csrf: tab.csrf(), seat: tab.seat.id.clone(), tab: tab.arrival, last_event };
         Ok(Self { tab, live, card, people, now: state.clock.now() })
     }
 

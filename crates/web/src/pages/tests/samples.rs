@@ -46,7 +46,7 @@ fn shell() -> Shell {
 }
 
 fn live(letter: char) -> Live {
-    Live { shell: shell(), csrf: "csrf-token".into(), seat: seat(letter), last_event: 7 }
+    Live { shell: shell(), csrf: "csrf-token".into(), seat: seat(letter), tab: 2, last_event: 7 }
 }
 
 fn now() -> Timestamp {
