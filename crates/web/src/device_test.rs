@@ -7,6 +7,7 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::StatusCode,
+    middleware,
     response::Response,
     routing::{get, post},
 };
@@ -20,6 +21,7 @@ use visit::{EhrId, Person};
 
 use crate::{
     headers::Framed,
+    limits::{self, Door},
     pages::{DeviceTestPage, DeviceTestPanel, DeviceTestResult, Shell},
     problem::{Problem, Trouble},
     respond::{html, see},
@@ -39,10 +41,12 @@ struct Tester {
     person: Person,
 }
 
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
+    let knocking = middleware::from_fn_with_state((state.clone(), Door::Check), limits::at);
     Router::new()
-        .route("/device-test", get(without_launch))
         .route("/device-test/connection", post(check_connection))
+        .route_layer(knocking)
+        .route("/device-test", get(without_launch))
         .route("/device-test/for/{token}", get(launched).post(take_result))
 }
 

@@ -5,6 +5,7 @@
 //! `Problem`, which one middleware turns into a page, a JSON answer and a line
 //! in the log.
 
+mod address;
 mod admin;
 pub mod assets;
 mod cookies;
@@ -14,6 +15,7 @@ mod headers;
 mod health;
 mod jwks;
 mod launch;
+mod limits;
 mod live;
 pub mod pages;
 mod problem;
@@ -35,10 +37,10 @@ const MAX_BODY: usize = 128 << 10;
 /// All routes, with the error pages and security headers around them.
 pub fn router(state: AppState) -> Router {
     Router::new()
-        .merge(launch::routes())
+        .merge(launch::routes(&state))
         .merge(seat::routes())
-        .merge(device_test::routes())
-        .merge(admin::routes())
+        .merge(device_test::routes(&state))
+        .merge(admin::routes(&state))
         .merge(static_files::routes())
         .merge(health::routes())
         .fallback(async || problem::Trouble::from(problem::Problem::NotFound))

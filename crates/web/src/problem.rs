@@ -3,7 +3,7 @@
 //! chain of causes to the log once, and shows the person one plain sentence
 //! and one thing to do.
 
-use std::{error::Error as StdError, sync::Arc};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -51,6 +51,8 @@ pub(crate) enum Problem {
     NotFound,
     /// What was sent cannot be used.
     BadRequest(&'static str),
+    /// Too many came; come again after this time.
+    TooMany(Duration),
     /// The visit's rules say no.
     Refused(Refusal),
     /// The meeting backend says no, or nothing.
@@ -84,7 +86,8 @@ impl Problem {
             | Self::SignedOut
             | Self::Forged
             | Self::NotFound
-            | Self::BadRequest(_) => None,
+            | Self::BadRequest(_)
+            | Self::TooMany(_) => None,
         }
     }
 }

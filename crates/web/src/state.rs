@@ -1,4 +1,4 @@
-use std::{ops::Deref, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 
 use jiff::tz::TimeZone;
 use meeting::MeetingBackend;
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 use visit::{Admittance, EhrId};
 
-use crate::{live::Hub, pages::Brand};
+use crate::{limits::Limits, live::Hub, pages::Brand};
 
 /// One EHR connection as the pages need it.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ impl Ehr {
 pub struct Parts {
     /// Where browsers find this program.
     pub public_url: Url,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// All EHR connections.
     pub ehrs: Vec<Arc<Ehr>>,
     /// The SMART client.
@@ -99,6 +101,8 @@ pub struct Shared {
     parts: Parts,
     /// Wakes event streams.
     pub hub: Hub,
+    /// How often strangers may knock.
+    pub(crate) limits: Limits,
 }
 
 impl AppState {
@@ -106,7 +110,8 @@ impl AppState {
     /// lives.
     pub fn new(parts: Parts) -> Self {
         let hub = Hub::following(parts.reception.visits().wakes());
-        Self(Arc::new(Shared { parts, hub }))
+        let limits = Limits::new(&parts.clock);
+        Self(Arc::new(Shared { parts, hub, limits }))
     }
 
     /// The EHR connection with this id.

@@ -7,15 +7,20 @@ mod choose;
 mod grant;
 mod start;
 
-use axum::{Router, routing::get};
+use axum::{Router, middleware, routing::get};
 
-use crate::state::AppState;
+use crate::{
+    limits::{self, Door},
+    state::AppState,
+};
 
 /// The launch addresses and callbacks (contract).
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
+    let knocking = middleware::from_fn_with_state((state.clone(), Door::Launch), limits::at);
     Router::new()
         .route("/launch/{kind}", get(start::get).post(start::post))
         .route("/ehr/{ehr}/callback", get(callback::get))
+        .route_layer(knocking)
         .route("/ehr/{ehr}/choose/{id}", get(choose::get).post(choose::post))
         .route("/ehr/{ehr}/jwks.json", get(crate::jwks::get))
 }

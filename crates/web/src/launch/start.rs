@@ -69,6 +69,7 @@ async fn begin(
     let iss = iss.ok_or(LaunchError::LaunchIncomplete("iss"))?;
     let ehr = state.ehr_of_iss(&iss).ok_or(LaunchError::UnknownIss)?;
     let launch = launch.ok_or(LaunchError::LaunchIncomplete("launch")).at(ehr)?;
+    state.limits.launch_of(ehr.id()).at(ehr)?;
 
     // 2. Where is its authorization server, and what is it asked?
     let (pending, request) =

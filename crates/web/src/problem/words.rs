@@ -71,6 +71,14 @@ impl Words {
             Problem::BadRequest(what) => {
                 Self::new(StatusCode::BAD_REQUEST, "bad-request", "That did not work", *what, START_AGAIN)
             }
+            Problem::TooMany(wait) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too many at once",
+                "This was tried too often in a short time.",
+                LATER,
+            )
+            .retried_after(wait.as_secs().max(1)),
             Problem::Refused(refusal) => of_rule(*refusal),
             Problem::Meeting(error) => of_meeting(error),
             Problem::Internal(_) => Self::new(
