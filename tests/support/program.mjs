@@ -35,12 +35,17 @@ export class Program {
     return program;
   }
 
-  /** Waits until `ready` answers something; fails at once when the program ends before. */
-  async ready(ready) {
+  /** Its process id. */
+  get pid() {
+    return this.#child.pid;
+  }
+
+  /** Waits until `ready` answers something, asked `everyMs`; fails at once when the program ends before. */
+  async ready(ready, { everyMs } = {}) {
     const ended = new AbortController();
     this.#exited.then(([how]) => ended.abort(new Error(`anteroom ended (${how}) before it was ready`)));
     try {
-      return await until("anteroom is ready", ready, { seconds: 60, signal: ended.signal });
+      return await until("anteroom is ready", ready, { seconds: 60, everyMs, signal: ended.signal });
     } catch (error) {
       throw new Error(`${error.message}; its log:\n${await this.logText()}`, { cause: error });
     }

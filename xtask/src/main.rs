@@ -1,5 +1,6 @@
 //! Everything that a contributor or CI runs: `cargo xtask test` and what it needs.
 
+mod bench;
 mod child;
 mod postgres;
 mod steps;
@@ -20,6 +21,10 @@ Usage: cargo xtask COMMAND
 
   test [--fast] [--only STEP,...]  run every check, or those named: fmt lint deny rust browser conformance;
                                    --fast: fmt, lint and rust, with storage tests on SQLite only
+  bench [--only PART,...] [--quick]
+                                   measure all, or those named: launch streams first-frame room build, in a
+                                   release build; --quick: less often and without a cold build,
+                                   to see that it works
   postgres -- COMMAND...           run a command beside a throw-away PostgreSQL; its address is in
                                    ANTEROOM_TEST_DATABASE_URL";
 
@@ -38,6 +43,7 @@ fn run() -> Result<ExitCode> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test", options @ ..] => Ok(steps::run(&selection(options)?)),
+        ["bench", options @ ..] => bench::run(&benchmarks(options)?),
         ["postgres", "--", program, rest @ ..] => beside_postgres(program, rest),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
@@ -64,6 +70,11 @@ fn selection(options: &[&str]) -> Result<Selection> {
         }
         _ => bail!("not understood: {}\n\n{USAGE}", options.join(" ")),
     }
+}
+
+fn benchmarks(options: &[&str]) -> Result<bench::Selection> {
+    let selection = bench::Selection::read(options)?;
+    selection.with_context(|| format!("not understood: {}\n\n{USAGE}", options.join(" ")))
 }
 
 fn beside_postgres(program: &str, arguments: &[&str]) -> Result<ExitCode> {

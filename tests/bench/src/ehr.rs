@@ -20,7 +20,8 @@ use outside::{HttpClient, HttpError, Request, Response};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-const ISSUER: &str = "https://ehr.example.org/oauth2";
+/// The issuer that its id_tokens name.
+pub(crate) const ISSUER: &str = "https://ehr.example.org/oauth2";
 const KEY_ID: &str = "one";
 
 /// The EHR.
@@ -75,11 +76,6 @@ impl MemoryEhr {
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
             .map_err(|_| anyhow!("the EHR could not sign"))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
-    }
-
-    /// The issuer that its id_tokens name.
-    pub(crate) fn issuer(&self) -> &'static str {
-        ISSUER
     }
 
     /// What it was asked since it last forgot.

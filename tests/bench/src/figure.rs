@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-/// All figures of one benchmark.
+/// Prints a figure that nothing is required of.
+pub(crate) fn note(what: impl Display, measured: impl Display) {
+    println!("| {what} | – | {measured} | |");
+}
+
+/// The figures of one benchmark that something is required of.
 #[derive(Default)]
 pub(crate) struct Figures {
     missed: bool,
 }
 
 impl Figures {
-    /// Prints a figure that nothing is required of.
-    pub(crate) fn note(&self, what: impl Display, measured: impl Display) {
-        println!("| {what} | – | {measured} | |");
-    }
-
     /// Prints a figure and whether it is as required.
     pub(crate) fn judge(
         &mut self,
@@ -43,6 +43,24 @@ pub(crate) struct Millis(pub(crate) Duration);
 impl Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.3} ms", self.0.as_secs_f64() * 1000.0)
+    }
+}
+
+/// An amount of memory in kB of 1000 bytes.
+pub(crate) struct Kilobytes(pub(crate) u64);
+
+impl Display for Kilobytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} kB", self.0 / 1000, self.0 % 1000 / 100)
+    }
+}
+
+/// An amount of memory in MB of 1000 kB.
+pub(crate) struct Megabytes(pub(crate) u64);
+
+impl Display for Megabytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} MB", self.0 / 1_000_000, self.0 % 1_000_000 / 100_000)
     }
 }
 

@@ -16,7 +16,7 @@ use oauth::{
     AuthorizeMethod, Clients, Connection, FixedEndpoints, KeyStore, Scopes, SigningAlgorithm, SmartClient,
     Vendor,
 };
-use outside::{Clock, HttpClient, Random, SystemClock, SystemRandom};
+use outside::{Clock, HttpClient, Random, SystemRandom};
 use reception::{Backends, Reception};
 use storage::{DatabaseUrl, Secrecy, Storage, StorageConfig};
 use tokio::sync::watch;
@@ -30,8 +30,8 @@ pub(crate) const FHIR_BASE: &str = "https://ehr.example.org/api/FHIR/R4";
 /// The client id at that EHR.
 pub(crate) const CLIENT: &str = "anteroom-client";
 
-/// Database connections for reading.
-const READERS: u32 = 4;
+/// Database connections, as many as the program has.
+const CONNECTIONS: u32 = 10;
 
 /// The running parts.
 pub(crate) struct House {
@@ -44,14 +44,13 @@ pub(crate) struct House {
 
 impl House {
     /// Opens the house whose database and keys are in this folder, with this
-    /// way to the EHR.
-    pub(crate) async fn open(dir: &Path, http: Arc<dyn HttpClient>) -> Result<Self> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    /// way to the EHR and this clock.
+    pub(crate) async fn open(dir: &Path, http: Arc<dyn HttpClient>, clock: Arc<dyn Clock>) -> Result<Self> {
         let random: Arc<dyn Random> = Arc::new(SystemRandom::new());
         let config = StorageConfig {
             url: DatabaseUrl::Sqlite(dir.join("anteroom.db")),
             secrecy: Secrecy { key_id: 1, key: Box::new([7; 32]).into() },
-            connections: READERS,
+            connections: CONNECTIONS,
         };
         let storage = Storage::open(config, Arc::clone(&random)).await?;
         let shared = Arc::new(storage.clone());
@@ -72,6 +71,7 @@ impl House {
         let (stop, stopping) = watch::channel(false);
         let state = AppState::new(Parts {
             public_url: Url::parse("https://visits.example.org")?,
+            trusted_proxies: Vec::new(),
             ehrs: vec![ehr],
             smart: SmartClient::new(
                 Arc::clone(&http),

@@ -24,7 +24,7 @@ use self::{
     server::Server,
 };
 use crate::{
-    figure::{Figures, Millis, percentile},
+    figure::{Figures, Kilobytes, Megabytes, Millis, note, percentile},
     process::open_files,
 };
 
@@ -40,7 +40,7 @@ const ONE_PING: Duration = Duration::from_secs(22);
 /// Admissions follow one another this closely.
 const ADMIT_EVERY: Duration = Duration::from_millis(20);
 /// How long anything may take before the bench gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Files besides sockets.
 const OTHER_FILES: u64 = 200;
 
@@ -71,20 +71,20 @@ pub(crate) async fn measure(streams: u32, admissions: u32) -> Result<ExitCode> {
     let full = server.resident()?;
     let cpu = server.cpu_time()?;
     sleep(ONE_PING).await;
-    let idle = (server.cpu_time()? - cpu).as_secs_f64() * 100.0 / ONE_PING.as_secs_f64();
+    let idle = server.cpu_time()?.saturating_sub(cpu).as_secs_f64() * 100.0 / ONE_PING.as_secs_f64();
     let pinged = server.resident()?;
 
     let each = (full.max(pinged) - empty) / u64::from(streams);
     figures.judge(
         format!("Memory of a stream ({streams} open, resident, the larger of at once and after a ping)"),
         "≤ 10 kB",
-        format!("{:.1} kB", each as f64 / 1e3),
+        Kilobytes(each),
         each <= BYTES_PER_STREAM,
     );
-    figures.note("Memory of the server without streams", format!("{:.1} MB", empty as f64 / 1e6));
-    figures.note("Memory of the server with all", format!("{:.1} MB", full.max(pinged) as f64 / 1e6));
-    figures.note("Until all had their page and stream", format!("{:.1} s", arrived.as_secs_f64()));
-    figures.note("CPU of the server while all wait (pings)", format!("{idle:.1} % of a core"));
+    note("Memory of the server without streams", Megabytes(empty));
+    note("Memory of the server with all", Megabytes(full.max(pinged)));
+    note("Until all had their page and stream", format!("{:.1} s", arrived.as_secs_f64()));
+    note("CPU of the server while all wait (pings)", format!("{idle:.1} % of a core"));
 
     let (from_click, from_answer) = admit(&server, &visits, &mut seen).await?;
     let p99 = percentile(&from_click, 99);
@@ -94,8 +94,8 @@ pub(crate) async fn measure(streams: u32, admissions: u32) -> Result<ExitCode> {
         Millis(p99),
         p99 < SEEN_WITHIN,
     );
-    figures.note("… median", Millis(percentile(&from_click, 50)));
-    figures.note("… after the click's answer, p99", Millis(percentile(&from_answer, 99)));
+    note("… median", Millis(percentile(&from_click, 50)));
+    note("… after the click's answer, p99", Millis(percentile(&from_answer, 99)));
 
     let lost = waiting.iter().filter(|stream| stream.is_over()).count();
     figures.judge("Streams lost", "0", lost, lost == 0);

@@ -30,15 +30,16 @@ pub(super) struct Seat {
 /// Each patient in a visit of their own, so many of them with a clinician,
 /// spread evenly.
 pub(super) async fn fill(dir: &Path, patients: u32, clinicians: u32) -> Result<Vec<Visit>> {
-    let house = House::open(dir, Arc::new(MemoryEhr::new(Duration::ZERO)?)).await?;
+    let house = House::open(dir, Arc::new(MemoryEhr::new(Duration::ZERO)?), Arc::new(SystemClock)).await?;
     let now = SystemClock.now();
     let mut visits = Vec::with_capacity(patients as usize);
     for n in 0..patients {
         let patient = arrive(&house, n, ResourceKind::Patient, now).await?;
         let has_clinician = n * clinicians / patients != (n + 1) * clinicians / patients;
-        let clinician = match has_clinician {
-            true => Some(arrive(&house, n, ResourceKind::Practitioner, now).await?),
-            false => None,
+        let clinician = if has_clinician {
+            Some(arrive(&house, n, ResourceKind::Practitioner, now).await?)
+        } else {
+            None
         };
         visits.push(Visit { patient, clinician });
     }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use outside::SystemClock;
 use tokio::net::TcpListener;
 
 use crate::{ehr::MemoryEhr, house::House, process};
@@ -17,7 +18,7 @@ use crate::{ehr::MemoryEhr, house::House, process};
 /// Serves the house in this folder on a free loopback port, which it prints,
 /// until standard input closes.
 pub(crate) async fn serve(dir: &Path) -> Result<ExitCode> {
-    let house = House::open(dir, Arc::new(MemoryEhr::new(Duration::ZERO)?)).await?;
+    let house = House::open(dir, Arc::new(MemoryEhr::new(Duration::ZERO)?), Arc::new(SystemClock)).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?.port());
     let stop = house.stop.clone();
