@@ -12,7 +12,7 @@ const SHOWN_AS_LOST_AFTER_MS = 3_000;
 const LONGEST_SILENCE_MS = 50_000;
 // After so many failures in a row the page loads itself: the session may be over, or something on the
 // way lets no event stream through.
-const FAILURES_BEFORE_RELOAD = 4;
+const FAILURES_BEFORE_RELOAD = 5;
 
 const live = document.getElementById('live');
 const lost = document.getElementById('connection');
