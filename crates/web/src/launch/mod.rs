@@ -4,6 +4,7 @@
 mod arrive;
 mod callback;
 mod choose;
+mod framed;
 mod grant;
 mod start;
 
@@ -19,6 +20,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     let knocking = middleware::from_fn_with_state((state.clone(), Door::Launch), limits::at);
     Router::new()
         .route("/launch/{kind}", get(start::get).post(start::post))
+        .route("/ehr/{ehr}/begin/{code}", get(framed::get))
         .route("/ehr/{ehr}/callback", get(callback::get))
         .route_layer(knocking)
         .route("/ehr/{ehr}/choose/{id}", get(choose::get).post(choose::post))

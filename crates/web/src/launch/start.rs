@@ -6,6 +6,7 @@ use axum::{
         Path, Query, State,
         rejection::{FormRejection, QueryRejection},
     },
+    http::HeaderMap,
     response::{IntoResponse, Redirect, Response},
 };
 use axum_extra::extract::CookieJar;
@@ -13,10 +14,15 @@ use oauth::{AuthorizeRequest, LaunchError, LaunchKind};
 use outside::RandomExt;
 use serde::{Deserialize, Serialize};
 use storage::{PendingKind, TokenHash};
+use url::Url;
 
+use super::{
+    arrive::framed,
+    framed::{is_framed, look_for_cookie},
+};
 use crate::{
     cookies::{self, Purpose},
-    headers::{FormGoesTo, Framed},
+    headers::FormGoesTo,
     pages::{RedirectPostPage, Shell},
     problem::{AtEhr, Problem, Trouble},
     respond::html,
@@ -41,26 +47,29 @@ pub(super) struct StoredLaunch {
 pub(super) async fn get(
     State(state): State<AppState>,
     Path(kind): Path<String>,
+    headers: HeaderMap,
     jar: CookieJar,
     parameters: Result<Query<LaunchParameters>, QueryRejection>,
 ) -> Result<Response, Trouble> {
     let parameters = parameters.map_err(|_| LaunchError::LaunchIncomplete("query"))?;
-    begin(&state, &kind, jar, parameters.0).await
+    begin(&state, &kind, &headers, jar, parameters.0).await
 }
 
 pub(super) async fn post(
     State(state): State<AppState>,
     Path(kind): Path<String>,
+    headers: HeaderMap,
     jar: CookieJar,
     parameters: Result<Form<LaunchParameters>, FormRejection>,
 ) -> Result<Response, Trouble> {
     let parameters = parameters.map_err(|_| LaunchError::LaunchIncomplete("form"))?;
-    begin(&state, &kind, jar, parameters.0).await
+    begin(&state, &kind, &headers, jar, parameters.0).await
 }
 
 async fn begin(
     state: &AppState,
     kind: &str,
+    headers: &HeaderMap,
     jar: CookieJar,
     LaunchParameters { iss, launch }: LaunchParameters,
 ) -> Result<Response, Trouble> {
@@ -84,27 +93,48 @@ async fn begin(
     let jar = cookies::give(state, jar, Purpose::Launch(&launch_state), &secret, expires_at);
     tracing::info!(ehr = %ehr.id(), %kind, "a launch began");
 
-    // 4. Send the browser there.
-    let answer = send_on(ehr, request).at(ehr)?;
+    // 4. Send the browser there; in a frame, see first that it keeps cookies.
+    let onward = Onward::from(request);
+    let answer = if is_framed(headers) {
+        look_for_cookie(state, ehr, launch_state, secret, expires_at, onward).await.at(ehr)?
+    } else {
+        send_on(ehr, onward).at(ehr)?
+    };
     Ok((jar, answer).into_response())
 }
 
-fn send_on(ehr: &Arc<Ehr>, request: AuthorizeRequest) -> Result<Response, Problem> {
-    let mut response = match request {
-        AuthorizeRequest::Redirect(url) => Redirect::to(url.as_str()).into_response(),
-        AuthorizeRequest::Form { action, fields } => {
-            let page = RedirectPostPage {
-                shell: Shell::new(ehr.brand.clone()),
-                action: action.to_string(),
-                fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-            };
-            let mut response = html(&page)?;
+/// The way to the authorization endpoint, as it can be kept.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Onward {
+    action: Url,
+    /// `None`: by a redirect; else by a form.
+    fields: Option<Vec<(String, String)>>,
+}
+
+impl From<AuthorizeRequest> for Onward {
+    fn from(request: AuthorizeRequest) -> Self {
+        match request {
+            AuthorizeRequest::Redirect(action) => Self { action, fields: None },
+            AuthorizeRequest::Form { action, fields } => {
+                let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+                Self { action, fields: Some(fields) }
+            }
+        }
+    }
+}
+
+/// Sends the browser to the authorization endpoint.
+pub(super) fn send_on(ehr: &Arc<Ehr>, Onward { action, fields }: Onward) -> Result<Response, Problem> {
+    let response = match fields {
+        None => Redirect::to(action.as_str()).into_response(),
+        Some(fields) => {
+            let shell = Shell::new(ehr.brand.clone());
+            let mut response = html(&RedirectPostPage { shell, action: action.to_string(), fields })?;
             response.extensions_mut().insert(FormGoesTo(action));
             response
         }
     };
-    response.extensions_mut().insert(Framed(Arc::clone(ehr)));
-    Ok(response)
+    Ok(framed(ehr, response))
 }
 
 fn kind_of(text: &str) -> Option<LaunchKind> {
