@@ -100,10 +100,11 @@ pub trait Pending: Send + Sync {
     async fn sweep(&self, now: Timestamp) -> Result<u64, StorageError>;
 }
 
-/// The key that seals names and tokens (AES-256-GCM), as read from the data
-/// directory.
+/// A key that seals names and tokens (AES-256-GCM), as read from the data
+/// directory. [`crate::SealingKeys`] says how to change it.
 pub struct Secrecy {
-    /// Stands before each sealed text, so that keys can be changed.
+    /// Stands before each sealed text, so that keys can be changed. No two
+    /// keys may ever have the same.
     pub key_id: u32,
     /// 256 bits.
     pub key: SecretBox<[u8; 32]>,

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use visit::{EhrId, Person};
@@ -5,13 +7,20 @@ use visit::{EhrId, Person};
 use crate::StorageError;
 
 /// One device test of one person.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct DeviceTestRecord {
     /// When it was finished.
     pub taken_at: Timestamp,
     /// The result as `web` writes it (JSON, at most 8 KiB). Sealed: devices
     /// are often named after people.
     pub result: String,
+}
+
+/// Without the result.
+impl fmt::Debug for DeviceTestRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceTestRecord").field("taken_at", &self.taken_at).finish_non_exhaustive()
+    }
 }
 
 /// Results of device tests, the newest of each person. They are forgotten by

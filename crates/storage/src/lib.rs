@@ -10,13 +10,16 @@
 //! does.
 
 mod access;
+mod audit_log;
 mod db;
 mod device_tests;
 mod error;
+mod housekeeping;
 mod notices;
 mod operators;
 mod rooms;
 mod seal;
+mod sealing_keys;
 mod sql;
 mod storage;
 mod testing;
@@ -24,12 +27,15 @@ mod visits;
 mod wakes;
 
 pub use access::{Pending, PendingKind, Secrecy, TabSession, TabSessions, TokenHash};
+pub use audit_log::{AuditLog, verify_audit};
 pub use device_tests::{DeviceTestRecord, DeviceTests};
 pub use error::StorageError;
+pub use housekeeping::{Deleted, Housekeeping, Purge, Purged, Retention};
 pub use notices::{
     Attempt, Notice, NoticeChange, NoticeId, NoticeSearch, NoticeState, NoticeStatus, Notices, Recipient,
 };
 pub use operators::{OperatorSession, Operators};
 pub use rooms::{CallAnswer, CallId, NodeId, RoomCall, Rooms};
+pub use sealing_keys::{Resealed, SealingKeys};
 pub use storage::{DatabaseUrl, Storage, StorageConfig};
 pub use visits::{Arrival, Change, EventId, SeatCard, StoredEvent, VisitCard, Visits, Waker};

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -19,7 +21,7 @@ pub enum NoticeStatus {
 }
 
 /// Whom a notification is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The EHR connection that is told.
     pub ehr: EhrId,
@@ -33,6 +35,18 @@ pub struct Recipient {
     pub role: Role,
     /// How the EHR calls the person (Epic's ExternalID).
     pub external_id: String,
+}
+
+/// Without what the EHR calls person and visit.
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipient")
+            .field("ehr", &self.ehr)
+            .field("visit", &self.visit)
+            .field("seat", &self.seat)
+            .field("role", &self.role)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A change to what the EHR is to be told, made in the transaction of the
@@ -66,7 +80,7 @@ pub enum NoticeState {
 }
 
 /// One attempt at delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// When it ended.
     pub at: Timestamp,
@@ -74,6 +88,16 @@ pub struct Attempt {
     pub http_status: Option<u16>,
     /// The EHR's answer, shortened, or why there was none.
     pub answer: String,
+}
+
+/// Without the EHR's answer, which may quote what it was sent.
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("at", &self.at)
+            .field("http_status", &self.http_status)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A notification record.
@@ -101,7 +125,7 @@ pub struct Notice {
 }
 
 /// What an operator looks for.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct NoticeSearch {
     /// CSN, conference id or visit id, whole.
     pub meeting: Option<String>,
@@ -111,6 +135,17 @@ pub struct NoticeSearch {
     pub before: Option<NoticeId>,
     /// At most so many.
     pub limit: u32,
+}
+
+/// Without the CSN that may be looked for.
+impl fmt::Debug for NoticeSearch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NoticeSearch")
+            .field("state", &self.state)
+            .field("before", &self.before)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Notifications on their way to the EHR.

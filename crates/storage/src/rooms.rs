@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,7 +18,7 @@ pub struct CallId(pub i64);
 
 /// Something that one node asks of the node that holds a room (an offer to
 /// answer, say). The text is the caller's and the callee's own affair.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RoomCall {
     /// Its number.
     pub id: CallId,
@@ -26,9 +28,23 @@ pub struct RoomCall {
     pub request: String,
 }
 
+/// Without what is asked.
+impl fmt::Debug for RoomCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomCall").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// What the other node answered (JSON, sealed in the database).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CallAnswer(pub String);
+
+/// Without what was answered.
+impl fmt::Debug for CallAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallAnswer(…)")
+    }
+}
 
 /// Which node holds which built-in room, and a way for nodes to ask one
 /// another over the database they share.

@@ -1,7 +1,7 @@
 //! Sealing of what must not be read by whoever reads the database: names,
 //! tokens, and texts of others that may hold either.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use outside::{Random, RandomExt};
@@ -19,14 +19,20 @@ const KEY_ID_LEN: usize = size_of::<u32>();
 pub(crate) struct Sealer {
     key_id: [u8; KEY_ID_LEN],
     key: LessSafeKey,
+    /// They open what they once sealed.
+    older: BTreeMap<[u8; KEY_ID_LEN], LessSafeKey>,
     random: Arc<dyn Random>,
 }
 
 impl Sealer {
-    pub(crate) fn new(secrecy: &Secrecy, random: Arc<dyn Random>) -> Self {
-        // The only thing that can be wrong with a key is its length.
-        let key = UnboundKey::new(&AES_256_GCM, secrecy.key.expose_secret()).expect("the key has 256 bits");
-        Self { key_id: secrecy.key_id.to_be_bytes(), key: LessSafeKey::new(key), random }
+    pub(crate) fn new(current: &Secrecy, older: &[Secrecy], random: Arc<dyn Random>) -> Self {
+        let older = older.iter().map(|key| (key.key_id.to_be_bytes(), aead_key(key))).collect();
+        Self { key_id: current.key_id.to_be_bytes(), key: aead_key(current), older, random }
+    }
+
+    /// What cells begin with that are sealed now.
+    pub(crate) fn current_prefix(&self) -> &[u8] {
+        &self.key_id
     }
 
     /// Seals for one cell.
@@ -54,11 +60,9 @@ impl Sealer {
     pub(crate) fn unseal(&self, table: &str, column: &str, row: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (key_id, rest) = sealed.split_first_chunk::<KEY_ID_LEN>()?;
         let (nonce, text) = rest.split_first_chunk::<NONCE_LEN>()?;
-        if *key_id != self.key_id {
-            return None;
-        }
+        let key = if *key_id == self.key_id { &self.key } else { self.older.get(key_id)? };
         let mut text = text.to_vec();
-        let clear = self.key.open_in_place(
+        let clear = key.open_in_place(
             Nonce::assume_unique_for_key(*nonce),
             Aad::from(place(table, column, row)),
             &mut text,
@@ -67,6 +71,12 @@ impl Sealer {
         text.truncate(length);
         Some(text)
     }
+}
+
+fn aead_key(secrecy: &Secrecy) -> LessSafeKey {
+    // The only thing that can be wrong with a key is its length.
+    let key = UnboundKey::new(&AES_256_GCM, secrecy.key.expose_secret()).expect("the key has 256 bits");
+    LessSafeKey::new(key)
 }
 
 /// Names of tables and columns have no `/`, so no two places read the same.
@@ -80,9 +90,12 @@ mod tests {
 
     use super::*;
 
+    fn secrecy(key_id: u32, key: u8) -> Secrecy {
+        Secrecy { key_id, key: Box::new([key; 32]).into() }
+    }
+
     fn sealer(key_id: u32, key: u8) -> Sealer {
-        let secrecy = Secrecy { key_id, key: Box::new([key; 32]).into() };
-        Sealer::new(&secrecy, Arc::new(TestRandom::seeded(1)))
+        Sealer::new(&secrecy(key_id, key), &[], Arc::new(TestRandom::seeded(1)))
     }
 
     #[test]
@@ -114,6 +127,27 @@ mod tests {
     fn the_same_text_is_sealed_differently_each_time() {
         let sealer = sealer(1, 7);
         assert_ne!(sealer.seal("a", "b", "c", b"Ada"), sealer.seal("a", "b", "c", b"Ada"));
+    }
+
+    #[test]
+    fn an_older_key_opens_and_the_current_one_seals() {
+        let sealed = sealer(1, 7).seal("a", "b", "c", b"Ada");
+        let random = Arc::new(TestRandom::seeded(2));
+        let rotated = Sealer::new(&secrecy(2, 8), &[secrecy(1, 7)], random);
+        assert_eq!(rotated.unseal("a", "b", "c", &sealed).as_deref(), Some(&b"Ada"[..]));
+        assert_eq!(rotated.unseal("a", "b", "d", &sealed), None);
+        let fresh = rotated.seal("a", "b", "c", b"Ada");
+        assert!(fresh.starts_with(rotated.current_prefix()));
+        assert_eq!(sealer(2, 8).unseal("a", "b", "c", &fresh).as_deref(), Some(&b"Ada"[..]));
+    }
+
+    #[test]
+    fn of_two_keys_with_one_id_the_current_one_counts() {
+        let random = Arc::new(TestRandom::seeded(2));
+        let confused = Sealer::new(&secrecy(1, 8), &[secrecy(1, 7)], random);
+        let fresh = confused.seal("a", "b", "c", b"Ada");
+        assert_eq!(confused.unseal("a", "b", "c", &fresh).as_deref(), Some(&b"Ada"[..]));
+        assert_eq!(confused.unseal("a", "b", "c", &sealer(1, 7).seal("a", "b", "c", b"Ada")), None);
     }
 
     #[test]

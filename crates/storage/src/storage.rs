@@ -52,6 +52,7 @@ pub struct Storage(Arc<Inner>);
 struct Inner {
     db: Db,
     sealer: Sealer,
+    random: Arc<dyn Random>,
     wakes: Wakes,
     /// On PostgreSQL; held so that it is heard until the last clone is gone.
     _listener: Option<Listener>,
@@ -70,10 +71,21 @@ impl Storage {
     /// Opens the database and brings its schema up to date. A database of a
     /// newer program is refused ([`StorageError::TooNew`]).
     pub async fn open(config: StorageConfig, random: Arc<dyn Random>) -> Result<Self, StorageError> {
+        Self::open_with_older_keys(config, &[], random).await
+    }
+
+    /// As [`Self::open`] while keys are rotated: what these keys once sealed
+    /// opens too (see [`crate::SealingKeys`]).
+    pub async fn open_with_older_keys(
+        config: StorageConfig,
+        older: &[Secrecy],
+        random: Arc<dyn Random>,
+    ) -> Result<Self, StorageError> {
+        let sealer = Sealer::new(&config.secrecy, older, Arc::clone(&random));
         match &config.url {
             DatabaseUrl::Sqlite(path) => {
                 let db = db::open_sqlite(path, config.connections).await?;
-                Self::over(db, &config.secrecy, random).await
+                Self::over(db, sealer, random).await
             }
             DatabaseUrl::Postgres(url) => {
                 let options = db::postgres_options(url.expose_secret())?;
@@ -81,21 +93,16 @@ impl Storage {
                 db::migrate(&db).await?;
                 let wakes = Wakes::new(&*random);
                 let listener = Listener::start(options, wakes.clone()).await?;
-                let sealer = Sealer::new(&config.secrecy, random);
-                Ok(Self(Arc::new(Inner { db, sealer, wakes, _listener: Some(listener) })))
+                Ok(Self(Arc::new(Inner { db, sealer, random, wakes, _listener: Some(listener) })))
             }
         }
     }
 
     /// Takes an SQLite database: it has no other nodes to listen to.
-    pub(crate) async fn over(
-        db: Db,
-        secrecy: &Secrecy,
-        random: Arc<dyn Random>,
-    ) -> Result<Self, StorageError> {
+    pub(crate) async fn over(db: Db, sealer: Sealer, random: Arc<dyn Random>) -> Result<Self, StorageError> {
         db::migrate(&db).await?;
         let wakes = Wakes::new(&*random);
-        Ok(Self(Arc::new(Inner { db, sealer: Sealer::new(secrecy, random), wakes, _listener: None })))
+        Ok(Self(Arc::new(Inner { db, sealer, random, wakes, _listener: None })))
     }
 
     /// Asks the database whether it answers.
@@ -115,6 +122,10 @@ impl Storage {
 
     pub(crate) fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    pub(crate) fn random(&self) -> &dyn Random {
+        &*self.0.random
     }
 
     pub(crate) fn wakes(&self) -> &Wakes {

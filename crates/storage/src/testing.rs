@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use outside::Random;
 
-use crate::{Secrecy, Storage, StorageError, db};
+use crate::{Secrecy, Storage, StorageError, db, seal::Sealer};
 
 impl Storage {
     /// An empty SQLite database in memory, gone with its last clone.
@@ -14,6 +14,7 @@ impl Storage {
     /// for its connection would time out.
     pub async fn temporary(random: Arc<dyn Random>) -> Result<Self, StorageError> {
         let secrecy = Secrecy { key_id: 0, key: Box::new([0; 32]).into() };
-        Self::over(db::open_in_memory().await?, &secrecy, random).await
+        let sealer = Sealer::new(&secrecy, &[], Arc::clone(&random));
+        Self::over(db::open_in_memory().await?, sealer, random).await
     }
 }

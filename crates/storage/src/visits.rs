@@ -1,3 +1,5 @@
+use std::fmt;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -25,7 +27,7 @@ pub struct StoredEvent {
 
 /// What the pages of a visit show about its appointment. Sealed in the
 /// database and forgotten some time after the visit's end.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct VisitCard {
     /// Clinicians' names as the appointment has them.
     pub clinicians: Vec<String>,
@@ -40,8 +42,15 @@ pub struct VisitCard {
     pub patient_time_zone: Option<String>,
 }
 
+/// Without names.
+impl fmt::Debug for VisitCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VisitCard(…)")
+    }
+}
+
 /// What is kept of one person for the life of the visit. Sealed.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct SeatCard {
     /// The name that others see.
     pub name: Option<String>,
@@ -50,6 +59,13 @@ pub struct SeatCard {
     pub external_id: Option<String>,
     /// The launch's access token and when it expires.
     pub launch_token: Option<(SecretString, Option<Timestamp>)>,
+}
+
+/// Without names.
+impl fmt::Debug for SeatCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SeatCard(…)")
+    }
 }
 
 /// A launch that led to a seat.
@@ -99,8 +115,9 @@ pub trait Visits: Send + Sync {
     /// The visit that this seat belongs to.
     async fn of_seat(&self, seat: &SeatId) -> Result<Option<Visit>, StorageError>;
 
-    /// Stores visit, seats, events, notifications and the arrival in ONE
-    /// transaction and answers the number of the last event. `version` must
+    /// Stores visit, seats, events, notifications, the arrival and what the
+    /// audit log says of the events ([`audit::record_of`]) in ONE transaction
+    /// and answers the number of the last event. `version` must
     /// still be what the visit was read with (0: no such visit may exist yet,
     /// neither by id nor by EHR connection and session id), else
     /// [`StorageError::Conflict`]. Wakes event streams on every node once it

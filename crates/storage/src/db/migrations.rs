@@ -5,7 +5,10 @@ use crate::StorageError;
 
 /// All migrations, in order; the schema version is how many were applied. One
 /// that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_first.sql"),
+    include_str!("../../migrations/0002_audit_and_retention.sql"),
+];
 
 /// Any number that no other program on the same PostgreSQL uses for a lock.
 const MIGRATION_LOCK: i64 = 0x616e_7465_726f_6f6d;

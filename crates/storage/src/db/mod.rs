@@ -91,6 +91,19 @@ impl Db {
         })
     }
 
+    /// Overwrites what was deleted, where the database leaves that to us:
+    /// SQLite's journal keeps old pages until it is emptied.
+    pub(crate) async fn overwrite_deleted(&self) {
+        let Self::Sqlite { writer, .. } = self else { return };
+        let emptied = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(writer).await;
+        if let Err(error) = emptied.map_err(refused) {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the journal could not be emptied; it is overwritten by and by"
+            );
+        }
+    }
+
     /// Closes all connections once they are idle.
     pub(crate) async fn close(&self) {
         match self {

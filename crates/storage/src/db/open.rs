@@ -24,6 +24,8 @@ pub(crate) async fn open_sqlite(path: &Path, readers: u32) -> Result<Db, Storage
         .clone()
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // What is deleted is gone from the file too.
+        .pragma("secure_delete", "ON")
         .optimize_on_close(true, None);
     let reading = options.pragma("query_only", "ON");
     Ok(Db::Sqlite {

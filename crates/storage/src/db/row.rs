@@ -100,6 +100,10 @@ impl<'r> Cells<'r> {
         self.number(column)?.try_into().map_err(|_| self.corrupt(column))
     }
 
+    pub(crate) fn optional_bytes(&self, column: &'static str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.cell(column)
+    }
+
     pub(crate) fn flag(&self, column: &'static str) -> Result<bool, StorageError> {
         self.present(column, self.cell(column)?)
     }
@@ -121,7 +125,7 @@ impl<'r> Cells<'r> {
         column: &'static str,
         key: &str,
     ) -> Result<Option<Vec<u8>>, StorageError> {
-        self.cell::<Vec<u8>>(column)?
+        self.optional_bytes(column)?
             .map(|sealed| {
                 let clear = sealer.unseal(self.table, column, key, &sealed);
                 clear.ok_or_else(|| self.corrupt(column))

@@ -1,10 +1,10 @@
-//! The one transaction of a command: visit, seats, events, notifications and
-//! the browser that arrived.
+//! The one transaction of a command: visit, seats, events, notifications, the
+//! browser that arrived, and what the audit log says of it.
 
 use jiff::Timestamp;
 use visit::{Event, Phase, Seat, Visit, VisitId};
 
-use super::{notices, seat_card};
+use super::{audit_log, notices, seat_card};
 use crate::{
     Arrival, Change, EventId, StorageError,
     db::{Row, Statement, Tx, sql},
@@ -40,6 +40,11 @@ pub(super) async fn change(
     }
     if last.is_none() {
         last = tx.row(last_event(&visit.id)).await?;
+    }
+    let records: Vec<_> =
+        change.events.iter().filter_map(|event| audit::record_of(visit, event, change.at)).collect();
+    if !records.is_empty() {
+        audit_log::append(tx, &records).await?;
     }
     read_last_event(last.as_ref(), &visit.id)
 }

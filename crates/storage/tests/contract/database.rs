@@ -74,6 +74,10 @@ fn say_once_that_postgres_is_skipped() {
     });
 }
 
+fn secrecy(key_id: u32, key: u8) -> Secrecy {
+    Secrecy { key_id, key: Box::new([key; 32]).into() }
+}
+
 impl Database {
     /// One more node on this database.
     pub(crate) async fn open(&self) -> Storage {
@@ -82,9 +86,19 @@ impl Database {
 
     /// Opens it with this key.
     pub(crate) async fn try_open(&self, key: u8) -> Result<Storage, StorageError> {
-        let secrecy = Secrecy { key_id: 1, key: Box::new([key; 32]).into() };
-        let config = StorageConfig { url: self.url(), secrecy, connections: 4 };
-        Storage::open(config, Arc::new(SystemRandom::new())).await
+        Storage::open(self.config(secrecy(1, key)), Arc::new(SystemRandom::new())).await
+    }
+
+    /// Opens it with the keys of these ids.
+    pub(crate) async fn open_with_keys(&self, current: u8, older: &[u8]) -> Storage {
+        let key = |id: u8| secrecy(id.into(), id);
+        let older: Vec<_> = older.iter().map(|id| key(*id)).collect();
+        let random = Arc::new(SystemRandom::new());
+        Storage::open_with_older_keys(self.config(key(current)), &older, random).await.unwrap()
+    }
+
+    fn config(&self, secrecy: Secrecy) -> StorageConfig {
+        StorageConfig { url: self.url(), secrecy, connections: 4 }
     }
 
     fn url(&self) -> DatabaseUrl {
