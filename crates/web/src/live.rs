@@ -8,15 +8,40 @@ use std::{
 
 use storage::Waker;
 use tokio::sync::{broadcast::error::RecvError, watch};
-use visit::VisitId;
+use visit::{SeatId, VisitId};
 
 type Bells = Mutex<HashMap<VisitId, watch::Sender<()>>>;
+type Streams = Mutex<HashMap<SeatId, usize>>;
+
+/// Event streams of one seat at once on one node: a few tabs, and what a
+/// browser has not yet noticed to be dead.
+const STREAMS_OF_A_SEAT: usize = 6;
 
 /// One bell for each visit that somebody watches: an event wakes the streams
 /// of its visit and no others.
 #[derive(Debug, Clone, Default)]
 pub struct Hub {
     bells: Arc<Bells>,
+    streams: Arc<Streams>,
+}
+
+/// The right to one event stream, given back when it is dropped.
+#[derive(Debug)]
+pub struct StreamPlace {
+    seat: SeatId,
+    streams: Arc<Streams>,
+}
+
+impl Drop for StreamPlace {
+    fn drop(&mut self) {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = streams.get_mut(&self.seat) {
+            *count -= 1;
+            if *count == 0 {
+                streams.remove(&self.seat);
+            }
+        }
+    }
 }
 
 impl Hub {
@@ -41,6 +66,17 @@ impl Hub {
     pub fn listen(&self, visit: &VisitId) -> watch::Receiver<()> {
         let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
         bells.entry(visit.clone()).or_insert_with(|| watch::channel(()).0).subscribe()
+    }
+
+    /// A place for one more event stream of this seat, if it has not too many.
+    pub fn place_for(&self, seat: &SeatId) -> Option<StreamPlace> {
+        let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = streams.entry(seat.clone()).or_default();
+        if *count >= STREAMS_OF_A_SEAT {
+            return None;
+        }
+        *count += 1;
+        Some(StreamPlace { seat: seat.clone(), streams: Arc::clone(&self.streams) })
     }
 
     fn ring(&self, visit: &VisitId) {
@@ -75,6 +111,17 @@ mod tests {
         tell.send(visit(1)).unwrap();
         mine.changed().await.unwrap();
         assert!(!theirs.has_changed().unwrap());
+    }
+
+    #[test]
+    fn a_seat_has_a_few_streams_and_gets_their_places_back() {
+        let hub = Hub::default();
+        let seat = "s".repeat(22).parse().unwrap();
+        let places: Vec<_> = (0..STREAMS_OF_A_SEAT).map(|_| hub.place_for(&seat).unwrap()).collect();
+        assert!(hub.place_for(&seat).is_none());
+        drop(places);
+        assert!(hub.place_for(&seat).is_some());
+        assert!(hub.streams.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

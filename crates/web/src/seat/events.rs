@@ -23,7 +23,8 @@ use visit::{SeatId, VisitId};
 use super::{page::SeatView, tab::Tab};
 use crate::{
     headers::Framed,
-    problem::{Problem, Trouble},
+    live::StreamPlace,
+    problem::{AtEhr, Problem, Trouble},
     state::AppState,
 };
 
@@ -52,7 +53,9 @@ pub(super) async fn get(
     // The browser's own memory is newer than what the page was made with.
     let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let ehr = Arc::clone(&tab.ehr);
+    let place = state.hub.place_for(&tab.seat.id).ok_or(Problem::TooMany(PING_EVERY)).at(&ehr)?;
     let watcher = Watcher {
+        _place: place,
         bell: state.hub.listen(&tab.visit.id),
         stopping: state.stopping.clone(),
         seat: tab.seat.id.clone(),
@@ -77,6 +80,7 @@ pub(super) async fn get(
 
 /// Watches a visit for one tab.
 struct Watcher {
+    _place: StreamPlace,
     state: AppState,
     jar: CookieJar,
     seat: SeatId,
