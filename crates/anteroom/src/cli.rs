@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use url::Url;
 use visit::EhrId;
 
 use crate::telemetry::LogOptions;
@@ -35,6 +36,12 @@ pub(crate) enum Command {
     /// page for operators. All people in it are invented. Everything listens on
     /// this machine only and is forgotten at the end.
     Demo(DemoOptions),
+    /// Runs the demo's simulated EHR alone, for developers.
+    ///
+    /// Prints what the configuration of the Anteroom at --app-url needs to
+    /// know of it, as JSON. All people in it are invented, and it asks nobody
+    /// for a password: it listens on this machine only.
+    Sandbox(SandboxOptions),
     /// Tries a configuration: the file, each EHR connection, database, ports and certificates.
     ///
     /// Makes keys and brings the database up to date as the first start would.
@@ -76,6 +83,22 @@ pub(crate) struct DemoOptions {
     pub(crate) media_port: Option<u16>,
     /// Writes addresses and sign-in as JSON to this file once everything runs, for scripts.
     #[arg(long, env = "ANTEROOM_DEMO_READY_FILE", value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SandboxOptions {
+    /// The Anteroom that its links open, as http://127.0.0.1:8080.
+    #[arg(long, env = "ANTEROOM_SANDBOX_APP_URL", value_name = "URL")]
+    pub(crate) app_url: Url,
+    /// Where it listens, on loopback; port 0 is a free one.
+    #[arg(long, env = "ANTEROOM_SANDBOX_LISTEN", default_value = "127.0.0.1:8081", value_name = "ADDRESS")]
+    pub(crate) listen: SocketAddr,
+    /// Its address for others, where a proxy stands before it.
+    #[arg(long, env = "ANTEROOM_SANDBOX_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<Url>,
+    /// Writes what it prints to this file as well, once it runs.
+    #[arg(long, env = "ANTEROOM_SANDBOX_READY_FILE", value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! `anteroom demo`: Anteroom and a simulated EHR side by side, for a look.
 
-mod settings;
+pub(crate) mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +24,8 @@ use crate::{
     cli::DemoOptions,
     compose::{self, Anteroom, Outside},
     config::{Configuration, MEDIA_PORT},
-    outgoing, private, stop,
+    outgoing::Outgoing,
+    private, stop,
 };
 
 /// Where things listen unless they are told otherwise, and nobody else does.
@@ -80,14 +81,12 @@ impl Demo {
             "--listen and --ehr-listen need the same address with different ports"
         );
         let public_url = Url::parse(&format!("http://{address}"))?;
-        let (data_dir, temporary) = match &options.data_dir {
-            Some(folder) => (folder.clone(), None),
-            None => {
-                let folder =
-                    std::env::temp_dir().join(format!("anteroom-demo-{}", outside.random.token::<9>()));
-                (folder.clone(), Some(folder))
-            }
+        let temporary = match options.data_dir {
+            Some(_) => None,
+            None => Some(std::env::temp_dir().join(format!("anteroom-demo-{}", outside.random.token::<9>()))),
         };
+        let data_dir =
+            options.data_dir.as_ref().or(temporary.as_ref()).context("there is no folder")?.clone();
         private::make_folder(&data_dir)?;
 
         // 2. The EHR, in which we are registered.
@@ -96,7 +95,7 @@ impl Demo {
             sandbox::Outside {
                 clock: Arc::clone(&outside.clock),
                 random: Arc::clone(&outside.random),
-                http: outgoing::client(&[], None)?,
+                http: Outgoing::local(&outside.clock).client()?,
             },
         )
         .await?;

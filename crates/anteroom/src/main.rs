@@ -15,6 +15,7 @@ mod outgoing;
 mod private;
 mod registration;
 mod serve;
+mod simulated_ehr;
 mod stop;
 mod telemetry;
 
@@ -42,6 +43,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(options) => serve::run(&options.config).await?,
         Command::Demo(options) => demo::run(&options).await?,
+        Command::Sandbox(options) => simulated_ehr::run(&options).await?,
         Command::Check(options) => return check::run(&options.config).await,
         Command::Keys(command) => keys::run(&command)?,
         Command::Admin(command) => admin::run(&command).await?,

@@ -8,7 +8,7 @@ use outside::Clock;
 use storage::{Pending, Storage, StorageError, Visits};
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-const KEEP_HOUSE_EVERY: Duration = Duration::from_secs(60);
+const KEEP_HOUSE_EVERY: Duration = Duration::from_mins(1);
 
 /// A visit in which nothing has happened for this long is over, and one that
 /// has been over for this long needs no names or tokens.

@@ -62,8 +62,8 @@ impl Sources {
         counter!("anteroom_media_unsent_packets_total").absolute(stats.packets_unsent);
         // Of the whole database: each node says the same.
         if let Ok(visits) = self.visits.with_connections().await {
-            let seats = visits.iter().flat_map(|visit| &visit.seats);
-            let connected = seats.filter(|seat| !seat.connections.is_empty()).count();
+            let all_seats = visits.iter().flat_map(|visit| &visit.seats);
+            let connected = all_seats.filter(|seat| !seat.connections.is_empty()).count();
             gauge!("anteroom_visits_connected").set(visits.len() as f64);
             gauge!("anteroom_seats_connected").set(connected as f64);
         }

@@ -30,7 +30,8 @@ pub(crate) use self::tls::server_config;
 use crate::{
     config::{Backend, Configuration, EhrConnection, Media, Server},
     master_key::MasterKey,
-    outgoing, private,
+    outgoing::Outgoing,
+    private,
 };
 
 /// Database connections of one node.
@@ -74,9 +75,10 @@ impl Anteroom {
         outside: Outside,
         figures: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
+        let outgoing = Outgoing::of(&configuration, &outside.clock);
         let Configuration { server, ehrs, backend: Backend::BuiltIn, media } = configuration;
         let tls = server.tls.as_ref().map(server_config).transpose()?;
-        let http = outgoing::client(&server.trusted_ca_files, None)?;
+        let http = outgoing.client()?;
 
         // 1. What is kept: keys, and the database.
         let master_key = open_data_dir(&server, &*outside.random)?;
@@ -112,7 +114,7 @@ impl Anteroom {
         let smart = || smart_client(&http, &keys, &outside);
         let deliverer = Deliverer {
             notices: Arc::new(storage.clone()),
-            targets: status::targets(&ehrs, &server.trusted_ca_files, &http)?,
+            targets: status::targets(&ehrs, &outgoing)?,
             tokens: Arc::new(status::BackendServices::new(smart(), &ehrs)),
             clock: Arc::clone(&outside.clock),
             random: Arc::clone(&outside.random),
@@ -145,6 +147,7 @@ impl Anteroom {
         let readiness = readiness::Ready::new(&storage, &keys, &ehrs, &outside.clock);
         let state = AppState::new(Parts {
             public_url: server.public_url.clone(),
+            trusted_proxies: server.trusted_proxies.clone(),
             ehrs: ehrs.iter().map(|connection| Arc::clone(&connection.ehr)).collect(),
             smart: smart(),
             keys,

@@ -1,17 +1,16 @@
 //! Connection status, as each EHR connection wants it.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use notify::{BackendTokens, StatusPolicy, StatusTarget, TokenUnavailable};
 use oauth::SmartClient;
-use outside::HttpClient;
 use secrecy::SecretString;
 use visit::EhrId;
 
 use super::ByEhr;
 use crate::{
     config::{ConnectionStatus, EhrConnection},
-    outgoing,
+    outgoing::Outgoing,
 };
 
 /// Who is reported, by EHR connection.
@@ -19,17 +18,13 @@ pub(super) fn policies(ehrs: &[EhrConnection]) -> ByEhr<StatusPolicy> {
     told(ehrs).map(|(id, status)| (id.clone(), status.policy.clone())).collect()
 }
 
-/// Where reports go. Where a client certificate is wanted, over connections
-/// of their own.
-pub(super) fn targets(
-    ehrs: &[EhrConnection],
-    trusted_ca_files: &[PathBuf],
-    http: &Arc<dyn HttpClient>,
-) -> anyhow::Result<ByEhr<StatusTarget>> {
+/// Where reports go. Not with the client of the launches: an EHR that takes no
+/// reports must not keep anybody from a visit.
+pub(super) fn targets(ehrs: &[EhrConnection], outgoing: &Outgoing) -> anyhow::Result<ByEhr<StatusTarget>> {
     let target = |(id, status): (&EhrId, &ConnectionStatus)| {
         let http = match &status.client_certificate {
-            Some(certificate) => outgoing::client(trusted_ca_files, Some(certificate))?,
-            None => Arc::clone(http),
+            Some(certificate) => outgoing.client_with(certificate)?,
+            None => outgoing.client()?,
         };
         let ConnectionStatus { url, method, auth, epic_client_id, vocabulary, policy, client_certificate: _ } =
             status.clone();

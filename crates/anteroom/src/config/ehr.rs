@@ -12,9 +12,9 @@ use web::pages::Brand;
 
 use super::{
     problem::nearest,
-    section::{Field, Section, Wrong},
+    section::{Field, Noted, Section, Wrong},
     status::ConnectionStatus,
-    values::{Origin, list_of, number, one_of, parsed, text},
+    values::{HostName, Origin, list_of, number, one_of, parsed, text},
 };
 
 /// One `[[ehr]]`.
@@ -43,8 +43,12 @@ const ENDPOINT: &str = "an address, as \"https://ehr.example.org/oauth2/token\""
 
 impl EhrConnection {
     /// `public_url` is `None` where it is wrong itself; then nothing comes of
-    /// this but its problems.
-    pub(super) fn read(mut section: Section<'_>, public_url: Option<&Url>) -> Option<Self> {
+    /// this but its problems. `others` are those that stand before it.
+    pub(super) fn read(
+        mut section: Section<'_>,
+        public_url: Option<&Url>,
+        others: &[Self],
+    ) -> Result<Self, Noted> {
         let id = section.required(
             "id",
             "a short name that stands in addresses, as \"lamna-test\"",
@@ -76,8 +80,11 @@ impl EhrConnection {
         let methods = [("get", AuthorizeMethod::Get), ("post", AuthorizeMethod::Post)];
         let authorize_method = section.or("authorize_method", AuthorizeMethod::Get, one_of(&methods));
         let fixed = fixed_endpoints(&mut section);
-        let allowed_hosts =
-            section.or("allowed_hosts", Vec::new(), list_of("host names, as \"login.example.org\""));
+        let allowed_hosts = section.or(
+            "allowed_hosts",
+            Vec::new(),
+            list_of::<HostName>("host names, as \"login.example.org\""),
+        );
         let frame_ancestors = section.or(
             "frame_ancestors",
             Vec::new(),
@@ -89,19 +96,18 @@ impl EhrConnection {
         let clients = clients(&mut section);
         let scopes = scopes(section.section_or_empty("scopes"));
         let visits = visits(section.section_or_empty("visits"));
-        let status = section
-            .section("connection_status")
-            .map(|status| ConnectionStatus::read(status, vendor, clients.as_ref()));
+        let status = section.section("connection_status").map(|status| {
+            ConnectionStatus::read(status, vendor.as_ref().ok().copied(), clients.as_ref().ok())
+        });
 
         let (id, fhir_base, time_zone) = (id?, fhir_base?, time_zone?);
+        refuse_twins(&section, &id, &fhir_base, others)?;
         let (admittance, rules) = visits?;
-        let status = match status {
-            None => None,
-            Some(status) => Some(status?),
-        };
-        let redirect_uri = public_url?.join(&format!("/ehr/{id}/callback")).ok()?;
+        let status = status.transpose()?;
+        let redirect_uri = callback(public_url.ok_or(Noted)?, &id);
         let fhir = FhirServer {
-            base: fhir::FhirBase::new(fhir_base.url().clone()).ok()?,
+            base: fhir::FhirBase::new(fhir_base.url().clone())
+                .map_err(|error| section.wrong("fhir_base_url", Wrong::new(error.to_string(), FHIR_BASE)))?,
             time_zone: time_zone.clone(),
             csn_system: csn_system?,
         };
@@ -117,7 +123,7 @@ impl EhrConnection {
                 signing_algorithm: signing_algorithm?,
                 authorize_method: authorize_method?,
                 fixed: fixed?,
-                allowed_hosts: allowed_hosts?,
+                allowed_hosts: allowed_hosts?.into_iter().map(|HostName(name)| name).collect(),
             },
             fhir: Arc::new(fhir),
             rules,
@@ -128,7 +134,7 @@ impl EhrConnection {
             external_id_key: external_id_key?,
             keeps_launch_token: status.as_ref().is_some_and(ConnectionStatus::uses_launch_token),
         };
-        Some(Self { ehr: Arc::new(ehr), environment: environment?, status })
+        Ok(Self { ehr: Arc::new(ehr), environment: environment?, status })
     }
 }
 
@@ -146,39 +152,64 @@ fn zone(field: &Field<'_>) -> Result<TimeZone, Wrong> {
     })
 }
 
-fn fixed_endpoints(section: &mut Section<'_>) -> Option<FixedEndpoints> {
+/// Our redirect URI, as it is registered (contract).
+fn callback(public_url: &Url, id: &EhrId) -> Url {
+    let mut url = public_url.clone();
+    url.set_path(&format!("/ehr/{id}/callback"));
+    url
+}
+
+/// Ids stand in addresses, and a received `iss` must mean one connection.
+fn refuse_twins(
+    section: &Section<'_>,
+    id: &EhrId,
+    base: &FhirBase,
+    others: &[EhrConnection],
+) -> Result<(), Noted> {
+    let mut others = others.iter().map(|other| &other.ehr);
+    let same_id = others
+        .clone()
+        .any(|other| other.id() == id)
+        .then(|| section.wrong("id", Wrong::new(format!("{id} is there twice"), "an id of its own")));
+    let same_base = others.find(|other| other.connection.fhir_base.matches(base.as_str())).map(|twin| {
+        let what = format!("{base} belongs to {} already", twin.id());
+        section.wrong("fhir_base_url", Wrong::new(what, "one connection for each FHIR base"))
+    });
+    same_id.or(same_base).map_or(Ok(()), Err)
+}
+
+fn fixed_endpoints(section: &mut Section<'_>) -> Result<FixedEndpoints, Noted> {
     let authorization = section.optional("authorization_endpoint", parsed(ENDPOINT));
     let token = section.optional("token_endpoint", parsed(ENDPOINT));
     let issuer = section.optional("issuer", text("what stands in an id_token's iss, to the letter"));
     let jwks = section.optional("jwks_uri", parsed(ENDPOINT));
-    Some(FixedEndpoints { authorization: authorization?, token: token?, issuer: issuer?, jwks: jwks? })
+    Ok(FixedEndpoints { authorization: authorization?, token: token?, issuer: issuer?, jwks: jwks? })
 }
 
-fn clients(section: &mut Section<'_>) -> Option<Clients> {
+fn clients(section: &mut Section<'_>) -> Result<Clients, Noted> {
     let Some(mut section) = section.section("clients") else {
         let right = "clients = { provider = \"…\", patient = \"…\" }; one id may serve all";
-        section.wrong("clients", Wrong::new("this is missing", right));
-        return None;
+        return Err(section.wrong("clients", Wrong::new("this is missing", right)));
     };
     let provider = section.required("provider", CLIENT, parsed::<ClientId>(CLIENT));
     let patient = section.required("patient", CLIENT, parsed::<ClientId>(CLIENT));
     let backend = section.optional("backend", parsed::<ClientId>(CLIENT));
-    Some(Clients { provider: provider?, patient: patient?, backend: backend? })
+    Ok(Clients { provider: provider?, patient: patient?, backend: backend? })
 }
 
-fn scopes(mut section: Section<'_>) -> Option<Scopes> {
+fn scopes(mut section: Section<'_>) -> Result<Scopes, Noted> {
     let defaults = Scopes::default();
     let right = "scopes with blanks between them, as \"launch openid fhirUser user/Appointment.read\"";
     let provider = section.or("provider", defaults.provider, text(right));
     let patient = section.or("patient", defaults.patient, text(right));
     let backend = section.or("backend", defaults.backend, text(right));
-    Some(Scopes { provider: provider?, patient: patient?, backend: backend? })
+    Ok(Scopes { provider: provider?, patient: patient?, backend: backend? })
 }
 
 /// A visit may be entered a day ahead at most.
 const LONGEST_MINUTES: i64 = 24 * 60;
 
-fn visits(mut section: Section<'_>) -> Option<(Admittance, Rules)> {
+fn visits(mut section: Section<'_>) -> Result<(Admittance, Rules), Noted> {
     let defaults = Rules::default();
     let words = [("automatic", Admittance::Automatic), ("manual", Admittance::Manual)];
     let admittance = section.or("admittance", Admittance::Manual, one_of(&words));
@@ -188,5 +219,5 @@ fn visits(mut section: Section<'_>) -> Option<(Admittance, Rules)> {
     };
     let opens_before = minutes(&mut section, "opens_minutes_before", defaults.opens_before);
     let closes_after = minutes(&mut section, "closes_minutes_after", defaults.closes_after);
-    Some((admittance?, Rules { opens_before: opens_before?, closes_after: closes_after? }))
+    Ok((admittance?, Rules { opens_before: opens_before?, closes_after: closes_after? }))
 }

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use media::PublicAddress;
 
 use super::{
-    section::{Section, Wrong},
+    section::{Noted, Section, Wrong},
     values::{list_of, one_of, parsed},
 };
 
@@ -15,7 +15,7 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Noted> {
         section.or("backend", Self::BuiltIn, |field| {
             let words = ["built-in", "livekit", "zoom", "teams", "jitsi"].map(|word| (word, word));
             match one_of(&words)(field)? {
@@ -39,11 +39,11 @@ pub(crate) struct Media {
 pub(crate) const MEDIA_PORT: u16 = 7882;
 
 impl Media {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Noted> {
         let everywhere = SocketAddr::from(([0, 0, 0, 0], MEDIA_PORT));
         let listen = section.or("listen", everywhere, parsed("an address and a port, as \"0.0.0.0:7882\""));
         let right = "IP addresses, with or without a port, as \"203.0.113.7\"";
         let public_addresses = section.or("public_addresses", Vec::new(), list_of(right));
-        Some(Self { listen: listen?, public_addresses: public_addresses? })
+        Ok(Self { listen: listen?, public_addresses: public_addresses? })
     }
 }

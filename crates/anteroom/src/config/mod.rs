@@ -18,6 +18,8 @@ mod tests;
 
 use std::path::Path;
 
+use url::Url;
+
 pub(crate) use self::{
     ehr::{EhrConnection, Environment},
     meeting::{Backend, MEDIA_PORT, Media},
@@ -27,7 +29,7 @@ pub(crate) use self::{
 };
 use self::{
     problem::Problems,
-    section::{Desk, Section, Wrong},
+    section::{Desk, Noted, Section, Wrong},
 };
 
 /// Everything that the program is told.
@@ -62,55 +64,50 @@ impl Configuration {
         let folder = path.parent().unwrap_or(Path::new(""));
         let problems = Problems::default();
         let configuration = Self::read(&text, environment, Desk { problems: &problems, folder });
-        match (configuration, problems.into_sorted()) {
-            (Some(configuration), problems) if problems.is_empty() => Ok(configuration),
-            (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
-        }
+        conclude(path, configuration, problems)
     }
 
     fn read(
         text: &str,
         environment: impl IntoIterator<Item = (String, String)>,
         desk: Desk<'_>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Noted> {
         let mut tree = tree::parse(text, desk.problems);
         tree::put_over(&mut tree, environment, desk.problems);
         let mut root = Section::root(desk, tree);
         let server = Server::read(root.section_or_empty("server"));
-        let public_url = server.as_ref().map(|server| &server.public_url);
-        let sections = root.sections("ehr");
-        if sections.is_empty() {
-            root.wrong("ehr", Wrong::new("there is none", "[[ehr]], once for each EHR connection"));
-        }
-        let ehrs: Vec<_> =
-            sections.into_iter().map(|section| EhrConnection::read(section, public_url)).collect();
+        let public_url = server.as_ref().ok().map(|server| &server.public_url);
+        let ehrs = ehr_connections(&mut root, public_url);
         let backend = Backend::read(root.section_or_empty("meeting"));
         let media = Media::read(root.section_or_empty("media"));
-        let ehrs = ehrs.into_iter().collect::<Option<Vec<_>>>();
-        if let Some(ehrs) = &ehrs {
-            refuse_twins(&root, ehrs);
-        }
-        Some(Self { server: server?, ehrs: ehrs?, backend: backend?, media: media? })
+        Ok(Self { server: server?, ehrs: ehrs?, backend: backend?, media: media? })
     }
 }
 
-/// Ids stand in addresses, and a received `iss` must mean one connection.
-fn refuse_twins(root: &Section<'_>, ehrs: &[EhrConnection]) {
-    for (index, EhrConnection { ehr, .. }) in ehrs.iter().enumerate() {
-        let (id, base) = (ehr.id(), &ehr.connection.fhir_base);
-        let before = ehrs[..index].iter().map(|other| &other.ehr);
-        if before.clone().any(|other| other.id() == id) {
-            root.wrong(
-                &format!("ehr[{index}].id"),
-                Wrong::new(format!("{id} is there twice"), "an id of its own"),
-            );
+fn ehr_connections(root: &mut Section<'_>, public_url: Option<&Url>) -> Result<Vec<EhrConnection>, Noted> {
+    let sections = root.sections("ehr");
+    if sections.is_empty() {
+        let right = "[[ehr]], once for each EHR connection";
+        return Err(root.wrong("ehr", Wrong::new("there is none", right)));
+    }
+    let mut ehrs = Vec::new();
+    let mut outcome = Ok(());
+    for section in sections {
+        match EhrConnection::read(section, public_url, &ehrs) {
+            Ok(ehr) => ehrs.push(ehr),
+            Err(noted) => outcome = Err(noted),
         }
-        if let Some(other) = before.clone().find(|other| other.connection.fhir_base.matches(base.as_str())) {
-            let what = format!("{base} is {}'s already", other.id());
-            root.wrong(
-                &format!("ehr[{index}].fhir_base_url"),
-                Wrong::new(what, "one connection for each FHIR base"),
-            );
-        }
+    }
+    outcome.map(|()| ehrs)
+}
+
+fn conclude(
+    path: &Path,
+    configuration: Result<Configuration, Noted>,
+    problems: Problems,
+) -> Result<Configuration, ConfigError> {
+    match (configuration, problems.into_sorted()) {
+        (Ok(configuration), problems) if problems.is_empty() => Ok(configuration),
+        (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
     }
 }

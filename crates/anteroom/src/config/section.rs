@@ -4,11 +4,10 @@
 //! from the environment; operators get all mistakes at once, each with its
 //! place.
 //!
-//! A reader answers `None` where it has noted a problem. What is optional is
-//! therefore `Option<Option<T>>`: with `?` only what is right remains.
+//! A reader that answers [`Noted`] has noted a problem. Callers ask for all keys
+//! first and then take with `?` what they need.
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
@@ -34,8 +33,8 @@ pub(super) struct Section<'a> {
     path: String,
     place: Place,
     entries: BTreeMap<String, Entry>,
-    asked: Vec<&'static str>,
-    lenient: Cell<bool>,
+    /// The keys that were asked for, and where they stand if they do.
+    asked: Vec<(&'static str, Option<Place>)>,
 }
 
 /// A value that is there.
@@ -47,6 +46,10 @@ pub(super) struct Field<'a> {
     pub(super) value: Value,
 }
 
+/// There is nothing to go on with: a problem was noted.
+#[derive(Debug)]
+pub(super) struct Noted;
+
 /// Why a value cannot be used.
 #[derive(Debug)]
 pub(super) struct Wrong {
@@ -57,8 +60,8 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    pub(super) fn new(what: impl ToString, right: impl ToString) -> Self {
-        Self { what: what.to_string(), right: right.to_string() }
+    pub(super) fn new(what: impl Into<String>, right: impl Into<String>) -> Self {
+        Self { what: what.into(), right: right.into() }
     }
 }
 
@@ -69,26 +72,15 @@ impl<'a> Section<'a> {
     }
 
     fn new(desk: Desk<'a>, path: String, place: Place, value: Value) -> Self {
-        let (entries, lenient) = match value {
-            Value::Table(entries) => (entries, false),
-            _ => {
-                let what = format!("{path}: this is no table");
-                let right = format!("[{path}] with keys below it");
-                desk.problems.add(Problem { place: place.clone(), what, right });
-                (BTreeMap::new(), true)
-            }
+        let entries = if let Value::Table(entries) = value {
+            entries
+        } else {
+            let what = format!("{path}: this is no table");
+            let right = format!("[{path}] with keys below it");
+            desk.problems.add(Problem { place: place.clone(), what, right });
+            BTreeMap::new()
         };
-        Self { desk, path, place, entries, asked: Vec::new(), lenient: Cell::new(lenient) }
-    }
-
-    /// As in `ehr[0]`.
-    pub(super) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Whether the key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+        Self { desk, path, place, entries, asked: Vec::new() }
     }
 
     /// The value of a key that must be there.
@@ -97,12 +89,9 @@ impl<'a> Section<'a> {
         key: &'static str,
         right: &str,
         read: impl FnOnce(&Field<'a>) -> Result<T, Wrong>,
-    ) -> Option<T> {
+    ) -> Result<T, Noted> {
         let found = self.optional(key, read)?;
-        if found.is_none() {
-            self.wrong(key, Wrong::new("this is missing", right));
-        }
-        found
+        found.ok_or_else(|| self.wrong(key, Wrong::new("this is missing", right)))
     }
 
     /// The value of a key that may be left out.
@@ -110,15 +99,9 @@ impl<'a> Section<'a> {
         &mut self,
         key: &'static str,
         read: impl FnOnce(&Field<'a>) -> Result<T, Wrong>,
-    ) -> Option<Option<T>> {
-        let Some(field) = self.field(key) else { return Some(None) };
-        match read(&field) {
-            Ok(value) => Some(Some(value)),
-            Err(wrong) => {
-                field.note(wrong);
-                None
-            }
-        }
+    ) -> Result<Option<T>, Noted> {
+        let Some(field) = self.field(key) else { return Ok(None) };
+        read(&field).map(Some).map_err(|wrong| field.note(wrong))
     }
 
     /// The value of a key, or this.
@@ -127,7 +110,7 @@ impl<'a> Section<'a> {
         key: &'static str,
         default: T,
         read: impl FnOnce(&Field<'a>) -> Result<T, Wrong>,
-    ) -> Option<T> {
+    ) -> Result<T, Noted> {
         self.optional(key, read).map(|value| value.unwrap_or(default))
     }
 
@@ -159,38 +142,39 @@ impl<'a> Section<'a> {
         nodes.into_iter().enumerate().map(section).collect()
     }
 
-    /// Notes that a key, or this whole table, cannot be as it is.
-    pub(super) fn wrong(&self, key: &str, Wrong { what, right }: Wrong) {
+    /// Notes that a key cannot be as it is; at its place, or its table's.
+    pub(super) fn wrong(&self, key: &str, Wrong { what, right }: Wrong) -> Noted {
+        let place = self.asked.iter().find_map(|(asked, place)| place.as_ref().filter(|_| *asked == key));
+        let place = place.unwrap_or(&self.place).clone();
         let what = format!("{}: {what}", self.path_of(key));
-        self.desk.problems.add(Problem { place: self.place.clone(), what, right });
+        self.desk.problems.add(Problem { place, what, right });
+        Noted
     }
 
     fn field(&mut self, key: &'static str) -> Option<Field<'a>> {
-        self.asked.push(key);
         let path = self.path_of(key);
-        let Entry { node: Node { place, value }, .. } = self.entries.remove(key)?;
+        let entry = self.entries.remove(key);
+        self.asked.push((key, entry.as_ref().map(|entry| entry.node.place.clone())));
+        let Entry { node: Node { place, value }, .. } = entry?;
         Some(Field { desk: self.desk, path, place, value })
     }
 
     fn path_of(&self, key: &str) -> String {
-        match (self.path.as_str(), key) {
-            ("", key) => key.to_owned(),
-            (path, "") => path.to_owned(),
-            (path, key) => format!("{path}.{key}"),
+        match self.path.as_str() {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
         }
     }
 }
 
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        if self.lenient.get() {
-            return;
-        }
         for (key, Entry { place, .. }) in &self.entries {
             let what = format!("{}: there is no such key", self.path_of(key));
-            let right = match nearest(key, self.asked.iter().copied()) {
+            let known: Vec<_> = self.asked.iter().map(|(key, _)| *key).collect();
+            let right = match nearest(key, known.iter().copied()) {
                 Some(meant) => format!("{meant} (did you mean that?)"),
-                None => format!("one of {}", self.asked.join(", ")),
+                None => format!("one of {}", known.join(", ")),
             };
             self.desk.problems.add(Problem { place: place.clone(), what, right });
         }
@@ -199,9 +183,10 @@ impl Drop for Section<'_> {
 
 impl Field<'_> {
     /// Notes why the value cannot be used.
-    pub(super) fn note(&self, Wrong { what, right }: Wrong) {
+    fn note(&self, Wrong { what, right }: Wrong) -> Noted {
         let what = format!("{}: {what}", self.path);
         self.desk.problems.add(Problem { place: self.place.clone(), what, right });
+        Noted
     }
 
     /// The text that must stand here.

@@ -1,12 +1,15 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use storage::DatabaseUrl;
 use url::Url;
 
 use super::{
-    section::{Section, Wrong},
-    values::{is_loopback, parsed, path, paths, secret},
+    section::{Noted, Section, Wrong},
+    values::{is_loopback, list_of, parsed, path, paths, secret},
 };
 
 /// `[server]`.
@@ -22,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) database: DatabaseUrl,
     /// Where figures are served.
     pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     /// Further roots for outgoing TLS.
     pub(crate) trusted_ca_files: Vec<PathBuf>,
     /// Where no proxy terminates TLS.
@@ -38,7 +43,7 @@ pub(crate) struct TlsFiles {
 }
 
 impl Server {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+    pub(super) fn read(mut section: Section<'_>) -> Result<Self, Noted> {
         let listen = section.required("listen", ADDRESS, parsed(ADDRESS));
         let public_url = section.required("public_url", PUBLIC_URL, |field| {
             let url: Url = parsed(PUBLIC_URL)(field)?;
@@ -48,24 +53,24 @@ impl Server {
         let data_dir = section.required("data_dir", "a folder of its own, as \"anteroom-data\"", path);
         let database_url = secret(&mut section, "database_url", "database_url_file");
         let metrics_listen = section.optional("metrics_listen", parsed(ADDRESS));
+        let proxies = "the IP addresses of your reverse proxies, as [\"127.0.0.1\"]";
+        let trusted_proxies = section.or("trusted_proxies", Vec::new(), list_of(proxies));
         let trusted_ca_files = section.or("trusted_ca_files", Vec::new(), paths);
         let tls = section.section("tls").map(|mut tls| {
             let certificate = tls.required("cert", "a PEM file with the certificate chain", path);
             let key = tls.required("key", "a PEM file with the private key", path);
-            Some(TlsFiles { certificate: certificate?, key: key? })
+            Ok(TlsFiles { certificate: certificate?, key: key? })
         });
-        let database = database(&section, data_dir.as_ref(), database_url?);
-        Some(Self {
+        let database = database(&section, data_dir.as_deref().ok(), database_url?);
+        Ok(Self {
             listen: listen?,
             public_url: public_url?,
             data_dir: data_dir?,
             database: database?,
             metrics_listen: metrics_listen?,
+            trusted_proxies: trusted_proxies?,
             trusted_ca_files: trusted_ca_files?,
-            tls: match tls {
-                None => None,
-                Some(tls) => Some(tls?),
-            },
+            tls: tls.transpose()?,
         })
     }
 }
@@ -89,15 +94,16 @@ fn check_public(url: &Url) -> Result<(), &'static str> {
 
 fn database(
     section: &Section<'_>,
-    data_dir: Option<&PathBuf>,
+    data_dir: Option<&Path>,
     url: Option<SecretString>,
-) -> Option<DatabaseUrl> {
-    let Some(url) = url else { return Some(DatabaseUrl::Sqlite(data_dir?.join("anteroom.sqlite3"))) };
+) -> Result<DatabaseUrl, Noted> {
+    let Some(url) = url else {
+        return data_dir.map(|data_dir| DatabaseUrl::Sqlite(data_dir.join("anteroom.sqlite3"))).ok_or(Noted);
+    };
     let scheme = url.expose_secret().split_once("://").map(|(scheme, _)| scheme);
     if matches!(scheme, Some("postgres" | "postgresql")) {
-        return Some(DatabaseUrl::Postgres(url));
+        return Ok(DatabaseUrl::Postgres(url));
     }
     let right = "postgres://user@host/database, or nothing at all for SQLite in data_dir";
-    section.wrong("database_url", Wrong::new("only PostgreSQL has an address", right));
-    None
+    Err(section.wrong("database_url", Wrong::new("only PostgreSQL has an address", right)))
 }

@@ -6,12 +6,11 @@ use notify::{
     Vocabulary, Word,
 };
 use oauth::{Clients, Vendor};
-use secrecy::SecretString;
 use url::Url;
 use visit::Role;
 
 use super::{
-    section::{Section, Wrong},
+    section::{Noted, Section, Wrong},
     server::TlsFiles,
     values::{list_of, number, one_of, parsed, path, secret, text},
 };
@@ -53,14 +52,14 @@ impl ConnectionStatus {
         mut section: Section<'_>,
         vendor: Option<Vendor>,
         clients: Option<&Clients>,
-    ) -> Option<Self> {
+    ) -> Result<Self, Noted> {
         let url = section.required("url", URL, |field| {
             let url: Url = parsed(URL)(field)?;
             StatusUrl::try_from(url).map_err(|error| Wrong::new(error.rule, URL))
         });
         let method = method(&mut section);
         let client_certificate = client_certificate(&mut section);
-        let auth = auth(&mut section, clients, client_certificate.as_ref());
+        let auth = auth(&mut section, clients, client_certificate.as_ref().ok());
         let right = "what the EHR checks as Epic-Client-ID";
         let epic_client_id = section.optional("epic_client_id", parsed::<EpicClientId>(right));
         let vocabulary = vocabulary(&mut section);
@@ -73,7 +72,7 @@ impl ConnectionStatus {
             _ => None,
         };
         let epic_client_id = epic_client_id?.or_else(|| default_client()?.as_str().parse().ok());
-        Some(Self {
+        Ok(Self {
             url: url?,
             method: method?,
             auth,
@@ -91,39 +90,37 @@ impl ConnectionStatus {
     }
 }
 
-fn method(section: &mut Section<'_>) -> Option<StatusMethod> {
+fn method(section: &mut Section<'_>) -> Result<StatusMethod, Noted> {
     let is_post = section.or("method", false, one_of(&[("GET", false), ("POST", true)]));
     let bodies = [("form", StatusMethod::PostForm), ("json", StatusMethod::PostJson)];
     let body = section.optional("body", one_of(&bodies));
     match (is_post?, body?) {
-        (true, body) => Some(body.unwrap_or(StatusMethod::PostForm)),
-        (false, None) => Some(StatusMethod::Get),
+        (true, body) => Ok(body.unwrap_or(StatusMethod::PostForm)),
+        (false, None) => Ok(StatusMethod::Get),
         (false, Some(_)) => {
-            section.wrong("body", Wrong::new("a GET has no body", "method = \"POST\", or no body"));
-            None
+            Err(section.wrong("body", Wrong::new("a GET has no body", "method = \"POST\", or no body")))
         }
     }
 }
 
-fn client_certificate(section: &mut Section<'_>) -> Option<Option<TlsFiles>> {
+fn client_certificate(section: &mut Section<'_>) -> Result<Option<TlsFiles>, Noted> {
     let certificate = section.optional("client_certificate_file", path);
     let key = section.optional("client_key_file", path);
+    let alone = |key, other| Err(section.wrong(key, Wrong::new("this is alone", format!("{other} as well"))));
     match (certificate?, key?) {
-        (Some(certificate), Some(key)) => Some(Some(TlsFiles { certificate, key })),
-        (None, None) => Some(None),
-        _ => {
-            let wrong = Wrong::new("one is there without the other", "both, or neither");
-            section.wrong("client_certificate_file and client_key_file", wrong);
-            None
-        }
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) => alone("client_certificate_file", "client_key_file"),
+        (None, Some(_)) => alone("client_key_file", "client_certificate_file"),
     }
 }
 
+/// `clients` and `certificate` are `None` where they are wrong themselves.
 fn auth(
     section: &mut Section<'_>,
     clients: Option<&Clients>,
     certificate: Option<&Option<TlsFiles>>,
-) -> Option<StatusAuth> {
+) -> Result<StatusAuth, Noted> {
     let words = [
         ("none", Auth::None),
         ("basic", Auth::Basic),
@@ -135,49 +132,33 @@ fn auth(
     let auth = section.required("auth", right, one_of(&words));
     let user = section.optional("user", text("the user that reports, as \"emp$reporter\""));
     let password = secret(section, "password", "password_file");
-    let (auth, user, password) = (auth?, user?, password?);
-    if auth != Auth::Basic && (user.is_some() || password.is_some()) {
-        let wrong = Wrong::new("user and password are there", "\"basic\", or neither of them");
-        section.wrong("auth", wrong);
-    }
-    match auth {
-        Auth::Basic => basic(section, user, password),
-        Auth::LaunchToken => Some(StatusAuth::LaunchToken),
-        Auth::None => Some(StatusAuth::None),
-        Auth::BackendServices if clients.is_none_or(|clients| clients.backend.is_some()) => {
-            Some(StatusAuth::BackendServices)
+    let refused = |what: &str, right: &str| Err(section.wrong("auth", Wrong::new(what, right)));
+    match (auth?, user?, password?) {
+        (Auth::Basic, Some(user), Some(password)) => {
+            BasicCredentials::new(user, password).map(StatusAuth::Basic).map_err(|error| {
+                section.wrong("user", Wrong::new("user and password cannot be used", error.rule))
+            })
         }
-        Auth::BackendServices => {
-            let wrong = Wrong::new("\"backend-services\" needs a client", "clients.backend as well");
-            section.wrong("auth", wrong);
-            None
+        (Auth::Basic, ..) => {
+            refused("\"basic\" needs a user and a password", "user, and password or password_file, as well")
         }
-        // The handshake signs; `certificate` is `None` where it is wrong.
-        Auth::Mtls if certificate.is_none_or(Option::is_some) => Some(StatusAuth::None),
-        Auth::Mtls => {
-            let right = "client_certificate_file and client_key_file as well";
-            section.wrong("auth", Wrong::new("\"mtls\" needs a certificate", right));
-            None
+        (_, Some(_), _) | (_, _, Some(_)) => {
+            refused("user and password are there", "\"basic\", or neither of them")
         }
-    }
-}
-
-fn basic(section: &Section<'_>, user: Option<String>, password: Option<SecretString>) -> Option<StatusAuth> {
-    let (Some(user), Some(password)) = (user, password) else {
-        let right = "user, and password or password_file, as well";
-        section.wrong("auth", Wrong::new("\"basic\" needs a user and a password", right));
-        return None;
-    };
-    match BasicCredentials::new(user, password) {
-        Ok(pair) => Some(StatusAuth::Basic(pair)),
-        Err(error) => {
-            section.wrong("user", Wrong::new("user and password cannot be used", error.rule));
-            None
+        (Auth::LaunchToken, ..) => Ok(StatusAuth::LaunchToken),
+        (Auth::BackendServices, ..) if clients.is_some_and(|clients| clients.backend.is_none()) => {
+            refused("\"backend-services\" needs a client", "clients.backend as well")
         }
+        (Auth::BackendServices, ..) => Ok(StatusAuth::BackendServices),
+        (Auth::Mtls, ..) if certificate.is_some_and(Option::is_none) => {
+            refused("\"mtls\" needs a certificate", "client_certificate_file and client_key_file as well")
+        }
+        // With a certificate the handshake signs, not the request.
+        (Auth::None | Auth::Mtls, ..) => Ok(StatusAuth::None),
     }
 }
 
-fn vocabulary(section: &mut Section<'_>) -> Option<Vocabulary> {
+fn vocabulary(section: &mut Section<'_>) -> Result<Vocabulary, Noted> {
     let defaults = Vocabulary::default();
     let word = |section: &mut Section<'_>, key, default: &Word| {
         section.or(key, default.clone(), parsed::<Word>(WORD))
@@ -205,24 +186,20 @@ fn vocabulary(section: &mut Section<'_>) -> Option<Vocabulary> {
         vendor_name: vendor_parameter?,
         connection_status: connection_status?,
     };
-    match Vocabulary::new(vendor_name?, names, connected?, disconnected?) {
-        Ok(vocabulary) => Some(vocabulary),
-        Err(error) => {
-            section.wrong("parameters and status_values", Wrong::new("they cannot be used", error.rule));
-            None
-        }
-    }
+    Vocabulary::new(vendor_name?, names, connected?, disconnected?).map_err(|error| {
+        section.wrong("parameters and status_values", Wrong::new("they cannot be used", error.rule))
+    })
 }
 
-fn policy(section: &mut Section<'_>) -> Option<StatusPolicy> {
+fn policy(section: &mut Section<'_>) -> Result<StatusPolicy, Noted> {
     let mut id_types = StatusPolicy::default_id_types();
     let mut given = section.section_or_empty("id_types");
-    let mut all_good = true;
+    let mut outcome = Ok(());
     for role in Role::ALL {
         match given.optional(role.as_str(), parsed::<Word>(WORD)) {
-            Some(Some(word)) => drop(id_types.insert(role, word)),
-            Some(None) => {}
-            None => all_good = false,
+            Ok(Some(word)) => drop(id_types.insert(role, word)),
+            Ok(None) => {}
+            Err(noted) => outcome = Err(noted),
         }
     }
     drop(given);
@@ -235,30 +212,29 @@ fn policy(section: &mut Section<'_>) -> Option<StatusPolicy> {
         StatusPolicy::DEFAULT_GIVE_UP_AFTER.as_mins(),
         number(1..=longest),
     );
+    outcome?;
     let id_types = match roles? {
         None => id_types,
         Some(roles) => of_roles(section, &id_types, roles)?,
     };
-    if !all_good {
-        return None;
-    }
-    let grace = SignedDuration::from_secs(grace?);
-    StatusPolicy::new(id_types, grace, SignedDuration::from_mins(give_up?)).ok()
+    let (grace, give_up) = (SignedDuration::from_secs(grace?), SignedDuration::from_mins(give_up?));
+    StatusPolicy::new(id_types, grace, give_up)
+        .map_err(|error| section.wrong("grace_seconds", Wrong::new("it cannot be used", error.rule)))
 }
 
+/// Keeps the id types of these roles alone.
 fn of_roles(
     section: &Section<'_>,
     id_types: &BTreeMap<Role, Word>,
     roles: Vec<Role>,
-) -> Option<BTreeMap<Role, Word>> {
-    let without = roles.iter().find(|role| !id_types.contains_key(role));
-    if let Some(role) = without {
-        let role = role.as_str();
-        let wrong =
-            Wrong::new(format!("{role} has no id type"), format!("id_types = {{ {role} = \"…\" }} as well"));
-        section.wrong("roles", wrong);
-        return None;
-    }
-    let chosen = roles.into_iter().filter_map(|role| Some((role, id_types.get(&role)?.clone())));
-    Some(chosen.collect())
+) -> Result<BTreeMap<Role, Word>, Noted> {
+    let with_id_type = |role: Role| {
+        let word = id_types.get(&role).ok_or_else(|| {
+            let what = format!("{} has no id type", role.as_str());
+            let right = format!("id_types = {{ {} = \"…\" }} as well", role.as_str());
+            section.wrong("roles", Wrong::new(what, right))
+        })?;
+        Ok((role, word.clone()))
+    };
+    roles.into_iter().map(with_id_type).collect()
 }

@@ -28,8 +28,7 @@ pub(super) enum Value {
     /// From the environment everything is text.
     Text(String),
     Integer(i64),
-    Flag(bool),
-    /// A number with a fraction, a date: nothing of ours is one.
+    /// A truth value, a number with a fraction, a date: nothing of ours is one.
     Other,
 }
 
@@ -81,11 +80,10 @@ impl Places<'_> {
             DeValue::Table(table) => Value::Table(self.entries(table)),
             DeValue::Array(list) => Value::List(list.into_iter().map(|value| self.node(value)).collect()),
             DeValue::String(text) => Value::Text(text.into_owned()),
-            DeValue::Boolean(flag) => Value::Flag(flag),
             DeValue::Integer(digits) => {
                 i64::from_str_radix(digits.as_str(), digits.radix()).map_or(Value::Other, Value::Integer)
             }
-            DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
+            DeValue::Boolean(_) | DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
         };
         Node { place, value }
     }

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::{
     problem::nearest,
-    section::{Field, Section, Wrong},
+    section::{Field, Noted, Section, Wrong},
     tree::Value,
 };
 
@@ -97,11 +97,7 @@ pub(super) fn secret(
     section: &mut Section<'_>,
     key: &'static str,
     key_file: &'static str,
-) -> Option<Option<SecretString>> {
-    if section.has(key) && section.has(key_file) {
-        let what = format!("{key_file} is there as well");
-        section.wrong(key, Wrong::new(what, format!("either {key} or {key_file}")));
-    }
+) -> Result<Option<SecretString>, Noted> {
     let direct = section.optional(key, |field| Ok(SecretString::from(field.text("a text")?)));
     let from_file = section.optional(key_file, |field| {
         let path = field.path()?;
@@ -110,7 +106,13 @@ pub(super) fn secret(
         })?;
         Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
     });
-    Some(direct?.or(from_file?))
+    match (direct?, from_file?) {
+        (Some(_), Some(_)) => {
+            let what = format!("{key_file} is there as well");
+            Err(section.wrong(key, Wrong::new(what, format!("either {key} or {key_file}"))))
+        }
+        (direct, from_file) => Ok(direct.or(from_file)),
+    }
 }
 
 /// An origin that may embed our pages: scheme, host and port, nothing more.
@@ -133,6 +135,21 @@ impl FromStr for Origin {
             );
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The name of a host, without scheme and port.
+#[derive(Debug, Clone)]
+pub(super) struct HostName(pub(super) String);
+
+impl FromStr for HostName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Host::parse(text) {
+            Ok(Host::Domain(name)) => Ok(Self(name)),
+            _ => Err("it is no host name"),
+        }
     }
 }
 

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use sandbox::{App, Client, ClientKind, LaunchUrls, RunningSandbox, SandboxConfig};
 use url::Url;
 
-const EHR: &str = "demo";
-const PROVIDER_CLIENT: &str = "anteroom-provider";
-const PATIENT_CLIENT: &str = "anteroom-patient";
-const BACKEND_CLIENT: &str = "anteroom-backend";
+/// The id of the EHR connection.
+pub(crate) const EHR: &str = "demo";
+/// Our client ids at the simulated EHR.
+pub(crate) const PROVIDER_CLIENT: &str = "anteroom-provider";
+pub(crate) const PATIENT_CLIENT: &str = "anteroom-patient";
+pub(crate) const BACKEND_CLIENT: &str = "anteroom-backend";
 
 /// The simulated EHR, with Anteroom registered as an Epic customer would
 /// register it: one client for each kind of user.
-pub(super) fn sandbox(listen: SocketAddr, public_url: &Url) -> SandboxConfig {
+pub(crate) fn sandbox(listen: SocketAddr, public_url: &Url) -> SandboxConfig {
     let below = |path: &str| {
         let mut url = public_url.clone();
         url.set_path(&format!("/ehr/{EHR}/{path}"));
@@ -63,6 +65,8 @@ visits = {{ admittance = "manual" }}
 [ehr.connection_status]
 url = "{status_url}"
 auth = "launch-token"
+# Whoever tries this out does not want to wait half a minute for a light to go out.
+grace_seconds = 5
 
 [meeting]
 backend = "built-in"
