@@ -3,17 +3,18 @@
 /** One person's browser; knows cookies by host and name, which is what two servers on loopback need. */
 export class PlainBrowser {
   #cookies = new Map();
+  #headers;
+
+  /** `headers` go with every request. */
+  constructor(headers = {}) {
+    this.#headers = headers;
+  }
 
   /** Opens an address and answers the page where all redirects end. */
   async open(url, request = {}) {
     for (let hops = 0; hops < 20; hops += 1) {
-      const response = await fetch(url, {
-        ...request,
-        redirect: "manual",
-        headers: { accept: "text/html", cookie: this.#cookiesFor(url), ...request.headers },
-        signal: AbortSignal.timeout(15_000),
-      });
-      this.#keepCookies(url, response);
+      const signal = AbortSignal.timeout(15_000);
+      const response = await this.ask(url, { signal, ...request });
       const location = response.headers.get("location");
       if (!location) return new Page(url, response.status, response.headers, await response.text());
       await response.body?.cancel();
@@ -21,6 +22,15 @@ export class PlainBrowser {
       request = {};
     }
     throw new Error(`redirected without end, last to ${new URL(url).origin}`);
+  }
+
+  /** One request with this browser's cookies, and its answer, be it a redirect or not. */
+  async ask(url, request = {}) {
+    const cookie = this.#cookiesFor(url);
+    const headers = { accept: "text/html", cookie, ...this.#headers, ...request.headers };
+    const response = await fetch(url, { ...request, redirect: "manual", headers });
+    this.#keepCookies(url, response);
+    return response;
   }
 
   /** Submits the page's form with its hidden fields, as a script of the page would. */

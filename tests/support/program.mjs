@@ -56,12 +56,13 @@ export class Program {
     return readFile(this.log, "utf8");
   }
 
-  /** Asks it to stop, as a service manager does, and waits until it has. */
+  /** Asks it to stop, as a service manager does, and answers its exit code once it has. */
   async stop(signal = "SIGTERM") {
     this.#child.kill(signal);
     const patience = setTimeout(() => this.#child.kill("SIGKILL"), 15_000);
-    await this.#exited;
+    const [code] = await this.#exited;
     clearTimeout(patience);
+    return code;
   }
 }
 
