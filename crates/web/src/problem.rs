@@ -57,6 +57,8 @@ pub(crate) enum Problem {
     Refused(Refusal),
     /// The meeting backend says no, or nothing.
     Meeting(MeetingError),
+    /// The database does not answer, or too many change one thing at once.
+    Busy(StorageError),
     /// Something of ours broke.
     Internal(Box<dyn StdError + Send + Sync>),
 }
@@ -80,6 +82,7 @@ impl Problem {
             Self::Fhir(error) => Some(error),
             Self::Refused(error) => Some(error),
             Self::Meeting(error) => Some(error),
+            Self::Busy(error) => Some(error),
             Self::Internal(error) => Some(&**error),
             Self::NoVisit(_)
             | Self::NoSuchLaunch
@@ -130,7 +133,10 @@ impl From<fhir::Refusal> for Problem {
 
 impl From<StorageError> for Problem {
     fn from(error: StorageError) -> Self {
-        Self::Internal(error.into())
+        match error {
+            StorageError::Unavailable(_) | StorageError::Conflict => Self::Busy(error),
+            StorageError::Corrupt { .. } | StorageError::TooNew { .. } => Self::Internal(error.into()),
+        }
     }
 }
 
@@ -152,7 +158,8 @@ impl From<ReceptionError> for Problem {
             ReceptionError::Refused(refusal) => Self::Refused(refusal),
             ReceptionError::NoSuchVisit => Self::NotFound,
             ReceptionError::Meeting(error) => Self::Meeting(error),
-            ReceptionError::NoSuchBackend | ReceptionError::Storage(_) => Self::Internal(error.into()),
+            ReceptionError::Storage(error) => error.into(),
+            ReceptionError::NoSuchBackend => Self::Internal(error.into()),
         }
     }
 }

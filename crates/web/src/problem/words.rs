@@ -81,6 +81,15 @@ impl Words {
             .retried_after(wait.as_secs().max(1)),
             Problem::Refused(refusal) => of_rule(*refusal),
             Problem::Meeting(error) => of_meeting(error),
+            Problem::Busy(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "Video visits are interrupted",
+                "Our system does not answer at the moment.",
+                "Wait a minute, then reload this page.",
+            )
+            .retried_after(5)
+            .ours(),
             Problem::Internal(_) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
