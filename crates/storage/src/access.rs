@@ -62,6 +62,8 @@ pub enum PendingKind {
     Handover,
     /// A launched device test that may still bring results.
     DeviceTest,
+    /// An encrypted link that was opened, so that it opens once.
+    OpenedLink,
 }
 
 /// Sealed, single-use, short-lived state between two requests of a browser.

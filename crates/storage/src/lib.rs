@@ -14,6 +14,7 @@ mod audit_log;
 mod db;
 mod device_tests;
 mod error;
+mod guest_links;
 mod housekeeping;
 mod notices;
 mod operators;
@@ -30,6 +31,7 @@ pub use access::{Pending, PendingKind, Secrecy, TabSession, TabSessions, TokenHa
 pub use audit_log::{AuditLog, verify_audit};
 pub use device_tests::{DeviceTestRecord, DeviceTests};
 pub use error::StorageError;
+pub use guest_links::{GuestLinks, StoredLink};
 pub use housekeeping::{Deleted, Housekeeping, Purge, Purged, Retention};
 pub use notices::{
     Attempt, Notice, NoticeChange, NoticeId, NoticeSearch, NoticeState, NoticeStatus, Notices, Recipient,

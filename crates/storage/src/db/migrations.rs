@@ -8,6 +8,7 @@ use crate::StorageError;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_first.sql"),
     include_str!("../../migrations/0002_audit_and_retention.sql"),
+    include_str!("../../migrations/0003_guest_links.sql"),
 ];
 
 /// Any number that no other program on the same PostgreSQL uses for a lock.

@@ -3,6 +3,7 @@
 
 mod audit_log;
 mod device_tests;
+mod guest_links;
 mod housekeeping;
 mod notice_row;
 mod notices;

@@ -85,6 +85,7 @@ fn name(kind: PendingKind) -> &'static str {
         PendingKind::Choice => "choice",
         PendingKind::Handover => "handover",
         PendingKind::DeviceTest => "device-test",
+        PendingKind::OpenedLink => "opened-link",
     }
 }
 

@@ -7,6 +7,7 @@ mod audit_log;
 mod database;
 mod device_tests;
 mod fixtures;
+mod guest_links;
 mod housekeeping;
 mod notices;
 mod opening;
