@@ -28,8 +28,7 @@ pub(crate) async fn run(config: &Path) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     match Configuration::load(config) {
         Ok(configuration) => {
-            let seen =
-                format!("{} holds, with {} EHR connections", config.display(), configuration.ehrs.len());
+            let seen = format!("{} holds; EHR connections: {}", config.display(), configuration.ehrs.len());
             report.good("configuration", seen);
             Box::pin(try_all(&configuration, &mut report)).await;
         }

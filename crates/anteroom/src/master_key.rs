@@ -47,9 +47,12 @@ impl MasterKey {
         Self::decode(&text).ok_or_else(damaged)
     }
 
-    /// Seals names and tokens in the database.
+    /// Seals names and tokens in the database. Another master key has another
+    /// key id, so that what it sealed is told apart.
     pub(crate) fn sealing(&self) -> Secrecy {
-        Secrecy { key_id: 1, key: Box::new(self.derive(b"anteroom database sealing 1")).into() }
+        let [a, b, c, d, ..] = self.derive(b"anteroom database sealing 1 id");
+        let key = self.derive(b"anteroom database sealing 1");
+        Secrecy { key_id: u32::from_be_bytes([a, b, c, d]), key: Box::new(key).into() }
     }
 
     /// Signs join tickets.
@@ -98,6 +101,7 @@ mod tests {
         // What is sealed today must open after every update.
         let master = MasterKey(Box::new([7; 32]).into());
         insta::assert_snapshot!(hex(master.sealing().key.expose_secret()), @"bef38fc433b3900e24d6c0d9d080843b20d15b42a7ed0df283c77fe2b7ab37b0");
+        insta::assert_snapshot!(master.sealing().key_id, @"4251506211");
         insta::assert_snapshot!(hex(&master.join_tickets()), @"80cea8805301ba56d05c58b9d1d610cc2de2eb3e014a941028042892d6d3415a");
     }
 

@@ -39,7 +39,8 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> PrivateError {
 /// others lose their rights.
 pub(crate) fn make_folder(path: &Path) -> Result<(), PrivateError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
-    close_to_others(path, 0o700, 0o077)
+    // Volumes of container platforms belong to root and a group that is ours.
+    close_to_others(path, 0o700, Rights { unwanted: 0o077, intolerable: 0o007 })
 }
 
 /// Reads a secret's file. Group members may read it: that is how container
@@ -47,7 +48,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<(), PrivateError> {
 pub(crate) fn read_secret(path: &Path) -> Result<Option<String>, PrivateError> {
     match fs::read_to_string(path) {
         Ok(text) => {
-            close_to_others(path, 0o600, 0o037)?;
+            close_to_others(path, 0o600, Rights { unwanted: 0o037, intolerable: 0o037 })?;
             Ok(Some(text))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -77,18 +78,27 @@ pub(crate) fn write_new_secret(path: &Path, text: &str) -> Result<bool, PrivateE
     outcome
 }
 
-/// Takes from others the rights in `forbidden`.
-fn close_to_others(path: &Path, wanted: u32, forbidden: u32) -> Result<(), PrivateError> {
+/// Rights of others, as bits of a mode.
+#[derive(Clone, Copy)]
+struct Rights {
+    /// Taken away where that can be done.
+    unwanted: u32,
+    /// Refused where they cannot be taken away.
+    intolerable: u32,
+}
+
+fn close_to_others(path: &Path, wanted: u32, rights: Rights) -> Result<(), PrivateError> {
     let mode = fs::metadata(path).map_err(at(path))?.mode() & 0o777;
-    if mode & forbidden == 0 {
+    if mode & rights.unwanted == 0 {
         return Ok(());
     }
-    fs::set_permissions(path, Permissions::from_mode(wanted)).map_err(|_| PrivateError::Exposed {
-        path: path.to_owned(),
-        mode,
-        wanted,
-    })?;
-    tracing::warn!(path = %path.display(), "others could read this (mode {mode:o}); it is {wanted:o} now");
+    let mended = fs::set_permissions(path, Permissions::from_mode(wanted)).is_ok();
+    if !mended && mode & rights.intolerable != 0 {
+        return Err(PrivateError::Exposed { path: path.to_owned(), mode, wanted });
+    }
+    if mended {
+        tracing::warn!(path = %path.display(), "others could use this (mode {mode:o}); it is {wanted:o} now");
+    }
     Ok(())
 }
 

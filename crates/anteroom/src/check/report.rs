@@ -54,7 +54,7 @@ impl Report {
 
     pub(super) fn conclude(self) -> ExitCode {
         let Self { warnings, problems } = self;
-        println!("\n{problems} problems, {warnings} warnings");
+        println!("\nproblems: {problems}, warnings: {warnings}");
         if problems == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }

@@ -142,6 +142,7 @@ impl Anteroom {
             Arc::clone(&outside.clock),
             figures.clone(),
         ));
+        background.spawn(background::delete_old(storage.clone(), Arc::clone(&outside.clock)));
 
         // 5. The web, and the figures.
         let readiness = readiness::Ready::new(&storage, &keys, &ehrs, &outside.clock);
