@@ -19,7 +19,8 @@ use steps::{Selection, Step};
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test [--fast] [--only STEP,...]  run every check, or those named: fmt lint deny rust browser conformance;
+  test [--fast] [--only STEP,...]  run every check, or those named: fmt lint deny rust browser survival
+                                   conformance;
                                    --fast: fmt, lint and rust, with storage tests on SQLite only
   bench [--only PART,...] [--quick]
                                    measure all, or those named: launch streams first-frame room build, in a

@@ -21,12 +21,13 @@ pub(crate) enum Step {
     Deny,
     Rust,
     Browser,
+    Survival,
     Conformance,
 }
 
 impl Step {
-    const ALL: [Self; 6] =
-        [Self::Format, Self::Lint, Self::Deny, Self::Rust, Self::Browser, Self::Conformance];
+    const ALL: [Self; 7] =
+        [Self::Format, Self::Lint, Self::Deny, Self::Rust, Self::Browser, Self::Survival, Self::Conformance];
 
     fn name(self) -> &'static str {
         match self {
@@ -35,6 +36,7 @@ impl Step {
             Self::Deny => "deny",
             Self::Rust => "rust",
             Self::Browser => "browser",
+            Self::Survival => "survival",
             Self::Conformance => "conformance",
         }
     }
@@ -46,6 +48,7 @@ impl Step {
             Self::Deny => "the dependencies are those that we allow",
             Self::Rust => "unit and integration tests",
             Self::Browser => "the whole path of a visit in real browsers",
+            Self::Survival => "several nodes, and processes that are killed",
             Self::Conformance => "against servers and validators that others wrote",
         }
     }
@@ -128,6 +131,7 @@ impl Bench {
             Step::Deny => deny(),
             Step::Rust => self.rust(),
             Step::Browser => self.browser(),
+            Step::Survival => self.survival(),
             Step::Conformance => self.conformance(),
         }
     }
@@ -147,6 +151,15 @@ impl Bench {
         let chromium = tools::chromium()?;
         let mut tests = self.node_tests(&["crates/web/assets/tests", "tests/e2e"])?;
         child::count(tests.env("CHROMIUM", chromium), summary::node_counts)
+    }
+
+    fn survival(&mut self) -> Result<Tally> {
+        build()?;
+        let guests = tools::target_dir().join("debug/examples/room_guests");
+        let (chromium, postgres) = (tools::chromium()?, tools::postgres()?);
+        let mut tests = self.node_tests(&["tests/survival"])?;
+        tests.env("CHROMIUM", chromium).env("ANTEROOM_TEST_POSTGRES_BIN", postgres);
+        child::count(tests.env("ANTEROOM_ROOM_GUESTS", fs::canonicalize(guests)?), summary::node_counts)
     }
 
     fn conformance(&mut self) -> Result<Tally> {
@@ -210,7 +223,7 @@ fn deny() -> Result<Tally> {
 /// Builds the program and the tests together: Cargo would choose other features for the program alone, and compile
 /// half of the tree twice.
 fn build() -> Result<()> {
-    child::run(cargo(["build", "--workspace", "--bins", "--tests"]))
+    child::run(cargo(["build", "--workspace", "--bins", "--tests", "--examples"]))
 }
 
 fn cargo<const N: usize>(arguments: [&str; N]) -> Command {
