@@ -111,7 +111,7 @@ impl Demo {
             options.database_url.clone().map(|url| ("ANTEROOM_SERVER__DATABASE_URL".to_owned(), url));
         let configuration = Configuration::load_with(&file, database_url)?;
         let password = add_operator(&configuration, &outside).await?;
-        let anteroom = Anteroom::start(configuration, listener, outside, None).await?;
+        let anteroom = Anteroom::start(configuration, listener, outside).await?;
 
         let welcome = Welcome { anteroom: plain(&public_url), ehr: plain(ehr.base_url()), password };
         Ok(Self { anteroom, ehr, welcome, temporary })

@@ -61,6 +61,12 @@ pub(crate) async fn resources(State(ehr): State<Arc<Ehr>>) -> Json<Vec<Value>> {
     Json(fhir_api::all_resources(ehr.day().appointments()))
 }
 
+/// `GET /sandbox/control/tokens`: all access tokens that are good, for a test
+/// that looks for them where none may be.
+pub(crate) async fn tokens(State(ehr): State<Arc<Ehr>>) -> Json<Vec<String>> {
+    Json(ehr.grants().access.secrets(ehr.now()))
+}
+
 /// `POST /sandbox/control/reset`
 pub(crate) async fn reset(State(ehr): State<Arc<Ehr>>) -> StatusCode {
     ehr.reset();

@@ -26,6 +26,12 @@ impl<T> Expiring<T> {
         self.entries.get(secret).filter(|(expires, _)| *expires > now).map(|(_, value)| value)
     }
 
+    /// All secrets that are still good for something.
+    pub(crate) fn secrets(&self, now: Timestamp) -> Vec<String> {
+        let good = self.entries.iter().filter(|(_, (expires, _))| *expires > now);
+        good.map(|(secret, _)| secret.clone()).collect()
+    }
+
     /// The value, gone afterwards: single use.
     pub(crate) fn take(&mut self, now: Timestamp, secret: &str) -> Option<T> {
         self.entries.remove(secret).filter(|(expires, _)| *expires > now).map(|(_, value)| value)

@@ -202,6 +202,7 @@ pub(crate) fn router(ehr: Arc<Ehr>) -> Router {
         .route("/sandbox/control/launch", post(control::launch))
         .route("/sandbox/control/visits", get(control::visits))
         .route("/sandbox/control/resources", get(control::resources))
+        .route("/sandbox/control/tokens", get(control::tokens))
         .route("/sandbox/control/reset", post(control::reset));
     authorization_server.merge(fhir).merge(status).merge(control).merge(pages::router()).with_state(ehr)
 }

@@ -12,7 +12,6 @@ use std::{collections::HashMap, sync::Arc};
 use anyhow::{Context, anyhow};
 use media::{EventStream, MediaHandle, MediaServer};
 use meeting::{MeetingBackend, built_in::BuiltIn};
-use metrics_exporter_prometheus::PrometheusHandle;
 use notify::{Deliverer, Wake};
 use oauth::{KeyStore, SmartClient};
 use outside::{Clock, HttpClient, Random, SystemClock, SystemRandom};
@@ -31,7 +30,7 @@ use crate::{
     config::{Backend, Configuration, EhrConnection, Media, Server},
     master_key::MasterKey,
     outgoing::Outgoing,
-    private,
+    private, telemetry,
 };
 
 /// Database connections of one node.
@@ -67,16 +66,15 @@ pub(crate) struct Anteroom {
 }
 
 impl Anteroom {
-    /// Starts everything; `listener` is where the web is served. With
-    /// `figures` they are served at `server.metrics_listen`.
+    /// Starts everything; `listener` is where the web is served.
     pub(crate) async fn start(
         configuration: Configuration,
         listener: TcpListener,
         outside: Outside,
-        figures: Option<PrometheusHandle>,
     ) -> anyhow::Result<Self> {
         let outgoing = Outgoing::of(&configuration, &outside.clock);
         let Configuration { server, ehrs, backend: Backend::BuiltIn, media } = configuration;
+        let figures = server.metrics_listen.map(|_| telemetry::start_counting()).transpose()?;
         let tls = server.tls.as_ref().map(server_config).transpose()?;
         let http = outgoing.client()?;
 
