@@ -1,11 +1,12 @@
 use std::{net::IpAddr, ops::Deref, sync::Arc};
 
+use audit::{Action, Actor, Outcome, Record};
 use jiff::tz::TimeZone;
 use meeting::MeetingBackend;
 use oauth::{KeyStore, SmartClient};
 use outside::{Clock, HttpClient, Random};
 use reception::Reception;
-use storage::{DeviceTests, Notices, Operators, Pending, TabSessions};
+use storage::{AuditLog, DeviceTests, Notices, Operators, Pending, TabSessions};
 use tokio::sync::watch;
 use url::Url;
 use visit::{Admittance, EhrId};
@@ -71,6 +72,8 @@ pub struct Parts {
     pub operators: Arc<dyn Operators>,
     /// Notification records.
     pub notices: Arc<dyn Notices>,
+    /// The audit log.
+    pub audit: Arc<dyn AuditLog>,
     /// Wakes the deliverer after a retry.
     pub deliver_now: notify::Wake,
     /// Asked for `/readyz`.
@@ -122,6 +125,16 @@ impl AppState {
     /// The EHR connection that a received `iss` means.
     pub fn ehr_of_iss(&self, iss: &str) -> Option<&Arc<Ehr>> {
         self.ehrs.iter().find(|ehr| ehr.connection.fhir_base.matches(iss))
+    }
+
+    /// Writes down what was done outside visits. (What happens in visits is
+    /// written by storage with it.) A log that cannot be written keeps nobody
+    /// from their visit, and the operators learn of it.
+    pub(crate) async fn record(&self, action: Action, actor: Actor, outcome: Outcome) {
+        let record = Record { outcome, ..Record::new(self.clock.now(), action, actor) };
+        if let Err(error) = self.audit.append(&record).await {
+            tracing::error!(error = %error, "the audit log could not be written");
+        }
     }
 
     /// Whether browsers come by https, so that cookies can be `Secure`.

@@ -157,6 +157,7 @@ impl Anteroom {
             device_tests: Arc::new(storage.clone()),
             operators: Arc::new(storage.clone()),
             notices: Arc::new(storage.clone()),
+            audit: Arc::new(storage.clone()),
             deliver_now,
             readiness: Arc::new(readiness),
             checker: Some(backend),

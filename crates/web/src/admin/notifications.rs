@@ -1,3 +1,4 @@
+use audit::{Action, Outcome};
 use axum::{
     Form,
     extract::{Path, Query, State},
@@ -36,6 +37,7 @@ pub(super) async fn get(
         before: looking.before.map(NoticeId),
         limit: PAGE_SIZE,
     };
+    state.record(Action::RecordsViewed, operator.actor(), Outcome::Success).await;
     let notices = state.notices.search_notices(&search).await?;
     let last = notices.last().filter(|_| notices.len() == PAGE_SIZE as usize);
     let page = NotificationsPage {
@@ -66,6 +68,7 @@ pub(super) async fn retry(
         return Err(Problem::BadRequest("This record has not failed, or is no longer here.").into());
     }
     state.deliver_now.ring();
+    state.record(Action::NotificationRetried { notice: id }, operator.actor(), Outcome::Success).await;
     tracing::info!(notice = id, "an operator has a notification sent again");
     Ok(see("/admin/notifications"))
 }

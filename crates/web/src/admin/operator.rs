@@ -1,3 +1,4 @@
+use audit::Actor;
 use axum::{
     extract::FromRequestParts,
     http::request::Parts,
@@ -30,6 +31,11 @@ impl Operator {
     /// Refuses what does not come from our own page.
     pub(super) fn check_csrf(&self, brought: &str) -> Result<(), Trouble> {
         if csrf::is_good(&self.secret, brought) { Ok(()) } else { Err(Problem::Forged.into()) }
+    }
+
+    /// Who they are in the audit log.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::Operator { user: self.user.clone() }
     }
 
     /// What the session is found by.

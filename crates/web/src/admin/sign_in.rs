@@ -2,6 +2,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use audit::{Action, Actor, Outcome};
 use axum::{
     Form,
     extract::State,
@@ -58,11 +59,16 @@ pub(super) async fn post(
     let stored = state.operators.password(&credentials.user).await?;
     if !password_fits(credentials.password.into(), stored).await? {
         tracing::warn!("an operator's sign-in was refused");
+        // What somebody typed in vain may be a password: no name is kept.
+        let actor = Actor::Unknown { ehr: None };
+        state.record(Action::SignInRefused, actor, Outcome::Refused).await;
         let problem = "The user name or password is wrong.".to_owned();
         let mut page = form(&state, jar, credentials.user, Some(problem))?;
         *page.status_mut() = StatusCode::UNAUTHORIZED;
         return Ok(page);
     }
+    let actor = Actor::Operator { user: credentials.user.clone() };
+    state.record(Action::SignedIn, actor, Outcome::Success).await;
     let secret = state.random.token::<32>();
     let expires_at = state.clock.now() + SESSION;
     let session = OperatorSession { user: credentials.user, expires_at };
@@ -85,6 +91,7 @@ pub(super) async fn sign_out(
 ) -> Result<Response, Trouble> {
     operator.check_csrf(&form.csrf)?;
     state.operators.close_session(operator.session()).await?;
+    state.record(Action::SignedOut, operator.actor(), Outcome::Success).await;
     Ok((cookies::take_away(&state, jar, Purpose::Operator), see("/admin/login")).into_response())
 }
 

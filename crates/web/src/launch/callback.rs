@@ -1,3 +1,4 @@
+use audit::{Action, Actor, Outcome};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -42,8 +43,17 @@ pub(super) async fn get(
 
     // 3. Redeem the code and learn who launched.
     let kind = pending.kind;
-    let granted = state.smart.redeem(&ehr.connection, pending, callback).await.at(ehr)?;
+    let granted = match state.smart.redeem(&ehr.connection, pending, callback).await {
+        Ok(granted) => granted,
+        Err(error) => {
+            let actor = Actor::Unknown { ehr: Some(ehr.id().clone()) };
+            state.record(Action::Launched, actor, Outcome::Refused).await;
+            return Err(Problem::from(error).at(ehr));
+        }
+    };
     let grant = Grant::new(kind, granted);
+    let actor = Actor::Person { ehr: ehr.id().clone(), person: grant.person.clone() };
+    state.record(Action::Launched, actor, Outcome::Success).await;
 
     // 4. Which visit?
     arrive::go_to_visit(&state, ehr, jar, grant, None).await
