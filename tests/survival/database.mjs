@@ -1,6 +1,7 @@
 // Databases of the tests' own: made, looked into, and taken away.
 
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -23,7 +24,7 @@ export async function newPostgresDatabase(name) {
   const server = process.env.ANTEROOM_TEST_DATABASE_URL;
   if (!server) throw new Error("ANTEROOM_TEST_DATABASE_URL is missing: cargo xtask test --only survival");
   const database = `survival_${name}_${process.pid}`;
-  await run("psql", [server, "--quiet", "--command", `CREATE DATABASE ${database}`]);
+  await run(join(process.env.ANTEROOM_TEST_POSTGRES_BIN ?? "", "psql"), [server, "--quiet", "--command", `CREATE DATABASE ${database}`]);
   const url = new URL(server);
   url.pathname = `/${database}`;
   return url.href;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Front } from "../support/front.mjs";
 import { PlainBrowser } from "../support/plain-browser.mjs";
 import { Program, freePort } from "../support/program.mjs";
-import { launchUrl } from "../support/simulated-ehr.mjs";
+import { launchUrl, statusReports } from "../support/simulated-ehr.mjs";
 import { until } from "../support/until.mjs";
 import { Tab } from "./tab.mjs";
 
@@ -66,8 +66,7 @@ export class House {
 
   /** What was reported to the EHR about a person, oldest first. */
   async reports(externalId) {
-    const response = await fetch(`${this.ehr.url}/sandbox/control/status-log`);
-    const log = await response.json();
+    const log = await statusReports(this.ehr.url);
     return log.filter((report) => !externalId || report.external_id === externalId);
   }
 

@@ -90,7 +90,12 @@ async fn stay(guest: &str, mut orders: mpsc::UnboundedReceiver<What>) -> Result<
         tokio::select! {
             order = orders.recv() => match order {
                 Some(What::Connect { sdp }) => client.accept(&sdp),
-                Some(What::HangUp) => client.rtc.close()?,
+                Some(What::HangUp) => {
+                    // Before the handshake there is nothing to say goodbye to.
+                    if client.rtc.close().is_err() {
+                        return Ok(());
+                    }
+                }
                 Some(What::Offer) | None => return Ok(()),
             },
             received = socket.recv_from(&mut buffer) => {

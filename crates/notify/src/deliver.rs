@@ -30,12 +30,13 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest wait for a database that does not answer.
 const LONGEST_STORAGE_PAUSE: Duration = Duration::from_secs(30);
 
-/// How long a taken notice is hidden from other nodes.
-const LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// How long a taken notice is hidden from other nodes; and so how long what a
+/// killed node had in hand waits.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
 
 /// From the token to the last byte of the answer. An attempt begins only if
 /// it ends within the lease, so that two nodes never send the same notice.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(45);
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(25);
 
 /// Requests to one EHR at the same time.
 const AT_ONCE_PER_EHR: usize = 8;

@@ -113,7 +113,8 @@ struct Ear {
 
 impl Ear {
     async fn stay_listening(mut self, mut listener: PgListener) {
-        let (shortest, longest) = (Duration::from_millis(250), Duration::from_secs(15));
+        // While nobody listens, streams of this node are late by so much.
+        let (shortest, longest) = (Duration::from_millis(250), Duration::from_secs(2));
         loop {
             if let Err(error) = self.hear(listener).await {
                 tracing::warn!(%error, "lost the database connection that hears of other nodes");

@@ -154,7 +154,7 @@ async fn silence_and_broken_connections_pass() {
     assert_eq!(
         house.answers(),
         [
-            "nothing came back within 45 s",
+            "nothing came back within 25 s",
             "no connection to ehr.example.org: connection reset by peer",
             r#"{"Status":"1"}"#
         ]
