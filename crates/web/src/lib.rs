@@ -8,6 +8,7 @@
 mod address;
 mod admin;
 pub mod assets;
+mod connection;
 mod cookies;
 mod csrf;
 mod device_test;

@@ -22,6 +22,7 @@ use visit::{SeatId, VisitId};
 
 use super::{page::SeatView, tab::Tab};
 use crate::{
+    connection::LongStream,
     headers::Framed,
     live::StreamPlace,
     problem::{AtEhr, Problem, Trouble},
@@ -75,6 +76,7 @@ pub(super) async fn get(
     // nginx holds streams back unless told otherwise.
     response.headers_mut().insert("x-accel-buffering", header::HeaderValue::from_static("no"));
     response.extensions_mut().insert(Framed(ehr));
+    response.extensions_mut().insert(LongStream);
     Ok(response)
 }
 
@@ -102,7 +104,8 @@ impl Watcher {
         loop {
             // Marked before looking, so that what happens meanwhile rings again.
             self.bell.mark_unchanged();
-            match self.news().await {
+            // Boxed: most of the time there is nothing to look at.
+            match Box::pin(self.news()).await {
                 Ok(Some(message)) => return Some(message),
                 Ok(None) => {}
                 // The tab comes back with a new request and is told why.
