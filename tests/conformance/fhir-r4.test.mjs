@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { startDemo } from "../support/program.mjs";
+import { Demo } from "../support/demo.mjs";
 import { hospital } from "./hospital.mjs";
 import { faults } from "./validators.mjs";
 
@@ -47,7 +47,7 @@ test("the foreign EHR's resources are valid", async () => {
 });
 
 test("all resources of the simulated EHR are valid", { timeout: 120_000 }, async () => {
-  const demo = await startDemo("fhir-r4");
+  const demo = await Demo.start("fhir-r4");
   try {
     const response = await fetch(`${demo.ehr}/sandbox/control/resources`);
     assert.equal(response.status, 200);

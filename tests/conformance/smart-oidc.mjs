@@ -136,7 +136,9 @@ function smartProvider(ehr, { clientId, jwksUri, redirectUri, signingAlgorithm }
     jwks: { keys: [signingKey()] },
     // Its own dispatcher refuses loopback, which is where the client's keys are.
     fetch: (url, { dispatcher, ...options }) => fetch(url, options),
-    cookies: { keys: [randomUUID()] },
+    enableHttpPostMethods: true,
+    // Without it the provider takes no POST from another site, which ours is.
+    cookies: { keys: [randomUUID()], long: { sameSite: "none" } },
     ttl: {
       AccessToken: 300,
       AuthorizationCode: 60,

@@ -2,7 +2,8 @@
 
 import { test } from "node:test";
 
-import { Desk } from "../support/simulated-ehr.mjs";
+import { Desk, shown } from "../support/simulated-ehr.mjs";
+import { admit, join, meet } from "./meeting.mjs";
 import { stage } from "./stage.mjs";
 
 const here = stage("visit");
@@ -16,21 +17,25 @@ for (const where of ["in-tab", "in-page"]) {
 
     const patient = await portal.open("patient", "ana-now");
     await patient.at("waiting");
-    await patient.says("Finn");
-    await patient.screenshot(`waiting-${where}`);
+    await patient.says(`${shown.finn} has not joined yet.`);
+    await patient.look(`waiting-${where}`);
 
     const clinician = await schedule.open("provider", "ana-now");
     await clinician.at("visit");
-    await clinician.says("Ana Ruiz");
-    await clinician.screenshot(`visit-${where}`);
+    await clinician.button(`Admit ${shown.ana}`).waitFor();
+    await clinician.look(`visit-${where}`);
+    await join(clinician);
+    await patient.says(`${shown.finn} is here and will let you in soon.`);
 
-    await admitAndJoin(clinician, patient);
-    await patient.screenshot(`room-patient-${where}`);
-    await clinician.screenshot(`room-clinician-${where}`);
+    await admit(clinician, patient, "ana");
+    await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+    await patient.look(`room-patient-${where}`);
+    await clinician.look(`room-clinician-${where}`);
 
     await schedule.light("ana-now", "ana", "connected");
     await schedule.light("ana-now", "finn", "connected");
-    await schedule.view.screenshot(`schedule-${where}`);
+    await schedule.view.look(`schedule-${where}`);
+    await portal.view.look(`portal-${where}`);
 
     await patient.page.close();
     await schedule.light("ana-now", "ana", "not-connected");
@@ -39,70 +44,70 @@ for (const where of ["in-tab", "in-page"]) {
   });
 }
 
-test("a patient who leaves may come back to the same visit", patience, async () => {
-  const { patient, clinician } = await meet();
+test("a patient who leaves comes back to the waiting room", patience, async () => {
+  const { patient, clinician } = await meet(here);
 
   await patient.button("Leave").click();
   await patient.at("left");
-  await patient.screenshot("left");
+  await patient.look("left");
+  await clinician.says("No longer here");
 
   await patient.button("Rejoin").click();
+  await patient.at("waiting");
+  await admit(clinician, patient, "ana");
+  await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+});
+
+test("a patient who reloads the room stays in the visit, and the light stays on", patience, async () => {
+  const { patient, clinician, schedule } = await meet(here);
+
+  await patient.page.reload();
   await patient.at("room");
+  await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+  await schedule.light("ana-now", "ana", "connected");
+});
+
+test("whoever is sent back waits, and is let in again", patience, async () => {
+  const { patient, clinician } = await meet(here);
+
+  await clinician.button(`Send back ${shown.ana}`).click();
+  await patient.at("waiting");
+  await patient.says(`${shown.finn} asks you to wait here for a moment.`);
+  await clinician.seesNothingMore();
+
+  await admit(clinician, patient, "ana");
   await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
 });
 
 test("whoever is removed is cut off", patience, async () => {
-  const { patient, clinician } = await meet();
+  const { patient, clinician } = await meet(here);
 
-  await clinician.frame.getByLabel("Remove Ana Ruiz").first().click();
-  await clinician.button("Remove Ana Ruiz").last().click();
+  await clinician.disclosure("Remove").click();
+  await clinician.look("visit-remove");
+  await clinician.button(`Remove ${shown.ana}`).click();
 
   await patient.at("removed");
   await clinician.seesNothingMore();
-  await patient.screenshot("removed");
+  await patient.look("removed");
 });
 
-test("a second tab of the same person replaces the first", patience, async () => {
-  const portal = await Desk.portal(await here.person(), here.demo.ehr, "ana");
-  const first = await portal.open("patient", "ana-now");
-  await first.at("waiting");
-
-  const second = await portal.open("patient", "ana-now");
-  await second.at("waiting");
-  await first.at("replaced");
-  await first.screenshot("replaced");
-});
-
-test("the visit's end is everybody's end", patience, async () => {
-  const { patient, clinician, portal } = await meet();
+test("the visit's end is everybody's end, until the clinician opens it again", patience, async () => {
+  const { patient, clinician, portal, schedule } = await meet(here);
 
   await clinician.disclosure("End visit").click();
   await clinician.button("End for everybody").click();
-  await patient.at("ended");
   await clinician.at("ended");
-  await patient.screenshot("ended");
+  await patient.at("ended");
+  await patient.look("ended");
+  await clinician.look("ended-clinician");
+  await schedule.light("ana-now", "finn", "not-connected");
 
   const late = await portal.open("patient", "ana-now");
   await late.at("ended");
-});
 
-/** Ana Ruiz from her portal and Dr. Finn from the schedule, each in a tab, who see each other. */
-async function meet() {
-  const { ehr } = here.demo;
-  const portal = await Desk.portal(await here.person(), ehr, "ana", "in-tab");
-  const schedule = await Desk.schedule(await here.person(), ehr, "finn", "in-tab");
-  const patient = await portal.open("patient", "ana-now");
-  await patient.at("waiting");
-  const clinician = await schedule.open("provider", "ana-now");
-  await admitAndJoin(clinician, patient);
-  return { patient, clinician, portal, schedule };
-}
-
-/** The clinician lets the patient in, whose page then moves on by itself. */
-async function admitAndJoin(clinician, patient) {
+  await clinician.button("Reopen the visit").click();
   await clinician.at("visit");
-  await clinician.button("Admit Ana Ruiz").click();
-  await clinician.button(/^Join/).click();
-  await patient.at("room");
-  await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
-}
+  const again = await portal.open("patient", "ana-now");
+  await again.at("waiting");
+  await clinician.button(`Admit ${shown.ana}`).waitFor();
+});

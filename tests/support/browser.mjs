@@ -1,14 +1,18 @@
 // Real Chromium windows with fake cameras and microphones.
 
-import { mkdir } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
+import { secretsOf } from "./secrets.mjs";
 import { until } from "./until.mjs";
 
 const screenshots = fileURLToPath(new URL("../screenshots/", import.meta.url));
+const axe = createRequire(import.meta.url).resolve("axe-core");
 
 const flags = [
   "--no-sandbox",
@@ -18,9 +22,15 @@ const flags = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream",
 ];
+
+/** What a browser has and how its question is answered; flags of Chromium. */
+export const devices = {
+  // Few pictures a second: two processors make and read those of a whole group.
+  there: ["--use-fake-device-for-media-stream=fps=12", "--use-fake-ui-for-media-stream"],
+  missing: ["--use-fake-ui-for-media-stream"],
+  denied: ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"],
+};
 
 /** Widths at which every page is looked at: a desk and a phone. */
 const widths = { desk: 1280, phone: 390 };
@@ -29,12 +39,13 @@ const widths = { desk: 1280, phone: 390 };
 export class Browser {
   #chromium;
 
-  static async start() {
+  /** @param more further flags, as of `devices` */
+  static async start(more = devices.there) {
     const browser = new Browser();
     // Playwright gives every start a user-data-dir of its own.
     browser.#chromium = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      args: flags,
+      args: [...flags, ...more],
     });
     return browser;
   }
@@ -58,6 +69,8 @@ export class Person {
     this.context = context;
     /** What no page may do: throw, complain on the console, ask another machine. */
     this.troubles = [];
+    /** What nobody may write down: `{what, text}`. */
+    this.secrets = [];
     context.on("weberror", (event) => this.troubles.push(`uncaught: ${event.error().message}`));
     context.on("console", (message) => {
       if (message.type() === "error") this.troubles.push(`console: ${message.text()}`);
@@ -66,6 +79,7 @@ export class Person {
       const { protocol, hostname } = new URL(request.url());
       const ours = ["127.0.0.1", "localhost"].includes(hostname) || !protocol.startsWith("http");
       if (!ours) this.troubles.push(`request to ${hostname}`);
+      this.secrets.push(...secretsOf(request));
     });
   }
 
@@ -76,7 +90,19 @@ export class Person {
     return new View(page);
   }
 
+  /** Chromium tells the console about every answer with an error status; here one is meant. */
+  forgiveStatus() {
+    this.troubles = this.troubles.filter((trouble) => !trouble.includes("the server responded with a status"));
+  }
+
+  /** The network, or the server at its other end, was gone; here that is meant. */
+  forgiveNetwork() {
+    this.troubles = this.troubles.filter((trouble) => !/net::ERR_/.test(trouble));
+  }
+
   async leave() {
+    const cookies = await this.context.cookies();
+    this.secrets.push(...cookies.map(({ value }) => ({ what: "cookie", text: value })));
     await this.context.close();
   }
 }
@@ -129,6 +155,16 @@ export class View {
     await this.frame.getByText(text).first().waitFor();
   }
 
+  /** Waits until the page no longer says that it has lost the server. */
+  async connectionReturns() {
+    await this.frame.locator("#connection").waitFor({ state: "hidden", timeout: 30_000 });
+  }
+
+  /** Waits until this person is connected to the room. */
+  async inCall() {
+    await this.frame.locator('#room[data-call="connected"]').waitFor();
+  }
+
   /** What arrived from the other side, over all connections of the page. */
   async received() {
     return this.frame.evaluate(async () => {
@@ -148,15 +184,16 @@ export class View {
   }
 
   /** Waits until the other side is seen and heard: more pictures and more sound than a moment ago. */
-  async seesAndHears() {
+  async seesAndHears(seconds = 20) {
     const before = await this.received();
-    return until("pictures and sound arrive", async () => {
+    const question = async () => {
       const now = await this.received();
       const seen = now.framesDecoded >= before.framesDecoded + 10;
       const heard = now.audioEnergy > before.audioEnergy;
       if (!seen || !heard) throw new Error(`so far ${JSON.stringify(now)}, at first ${JSON.stringify(before)}`);
       return now;
-    });
+    };
+    return until("pictures and sound arrive", question, { seconds });
   }
 
   /** Waits until no more pictures arrive. */
@@ -170,14 +207,32 @@ export class View {
     });
   }
 
-  /** Pictures of the whole page for people to look at, at desk and phone width. */
-  async screenshot(name) {
+  /**
+   * Looks at the page as different people will: keeps pictures of it at desk and phone width, and fails where it
+   * would scroll sideways on a phone or keeps somebody out who cannot see, hear or use a mouse.
+   */
+  async look(name) {
+    await this.#pictures(name);
+    assert.deepEqual(await this.#barriers(), [], `accessibility of ${name}`);
+  }
+
+  async #pictures(name) {
     await mkdir(screenshots, { recursive: true });
     const usual = this.page.viewportSize();
     for (const [device, width] of Object.entries(widths)) {
       await this.page.setViewportSize({ width, height: 844 });
+      const sideways = await this.frame.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
       await this.page.screenshot({ path: join(screenshots, `${name}-${device}.png`), fullPage: true });
+      assert.ok(sideways <= 0, `${name} is ${sideways} px wider than ${width} px`);
     }
     await this.page.setViewportSize(usual);
+  }
+
+  async #barriers() {
+    await this.frame.evaluate(await readFile(axe, "utf8"));
+    const { violations } = await this.frame.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
+    return violations
+      .filter(({ impact }) => ["serious", "critical"].includes(impact))
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
   }
 }

@@ -2,6 +2,17 @@
 
 import { View } from "./browser.mjs";
 
+/** Names as this EHR displays them beside an appointment. */
+export const shown = {
+  ana: "Ruiz, Ana",
+  walter: "Brooks, Walter",
+  sade: "Bello, Sade",
+  jon: "Halloran, Jon",
+  grace: "Lind, Grace",
+  finn: "Mara Finn, MD",
+  okafor: "Tobias Okafor, PhD",
+};
+
 /** A clinician's schedule or a person's portal. */
 export class Desk {
   constructor(person, view, where) {
@@ -45,6 +56,29 @@ export async function launchUrl(ehr, kind, user, appointment) {
 /** New visits around this moment, with nobody connected. */
 export async function newVisits(ehr) {
   await control(ehr, "reset", {});
+}
+
+/** Tells the status endpoint what to answer: `normal`, `bad-request`, `server-error` and others; `times`: how often. */
+export async function statusAnswers(ehr, mode, times) {
+  await control(ehr, "status", { mode, times });
+}
+
+/** Every report that the status endpoint got, in order. */
+export const statusReports = (ehr) => ask(ehr, "status-log");
+
+/** Keys, people and numbers of all visits. */
+export const allVisits = (ehr) => ask(ehr, "visits");
+
+/** Every FHIR resource. */
+export const allResources = (ehr) => ask(ehr, "resources");
+
+/** All access tokens that are good. */
+export const issuedTokens = (ehr) => ask(ehr, "tokens");
+
+async function ask(ehr, what) {
+  const response = await fetch(`${ehr}/sandbox/control/${what}`);
+  if (!response.ok) throw new Error(`${what}: ${response.status}`);
+  return response.json();
 }
 
 async function control(ehr, what, body) {
