@@ -59,6 +59,7 @@ export class Front {
     try {
       const body = Buffer.concat(await request.toArray());
       await this.#passesBy("request", request.url);
+      if (response.destroyed) return;
       const answer = await this.#forward(request, response, body);
       await this.#passesBy("answer", request.url);
       response.writeHead(answer.statusCode, answer.rawHeaders);
@@ -107,7 +108,7 @@ class Hold {
     await this.released;
   }
 
-  /** Lets it go on. */
+  /** Lets it go on; where nothing is kept back yet, nothing will be. */
   release() {
     this.#release();
   }

@@ -15,6 +15,8 @@ import { seeded } from "./seeded.mjs";
 /** What a killed node had in hand waits a minute for its lease to end. */
 const lease = 60;
 
+const aReport = /SetExternalConnectionStatus/;
+
 /** Everybody who may come to an open visit: `kind user appointment`. */
 const people = [
   ...["ana ana-now", "walter walter-soon", "walter walter-later", "mia mia-now", "keiko mia-now"].map(asPatient),
@@ -74,9 +76,14 @@ test("connects and disconnects reach the EHR at least once and in order", { time
   let kills = 1;
   while (!isOver) {
     await statusAnswers(house.ehr.url, one(["ok", "ok", "500", "hang"]));
-    await pause(between(2000, 6000));
+    await pause(between(1000, 5000));
     if (isOver || kills >= 5) continue;
+    // At any moment, or while a report is under way, on this side of the EHR or on the other.
+    const hold = one([() => undefined, () => house.ehrFront.holdRequest(aReport), () => house.ehrFront.holdAnswer(aReport)])();
+    if (hold) await Promise.race([hold.reached, pause(5000)]);
     await node.kill();
+    house.ehrFront.dropConnections();
+    hold?.release();
     await node.start();
     kills += 1;
   }

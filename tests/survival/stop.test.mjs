@@ -1,17 +1,21 @@
 // Told to stop, the program says goodbye, finishes what is under way, and goes on after the restart where it was.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { newVisits } from "../support/simulated-ehr.mjs";
+import { until } from "../support/until.mjs";
+import { sqliteRows } from "./database.mjs";
+import { Guests } from "./guests.mjs";
 import { House } from "./house.mjs";
 
 const patience = { timeout: 60_000 };
 let house, node;
 
 before(async () => {
-  house = await House.open("stop");
+  house = await House.open("stop", { media: 'public_addresses = ["127.0.0.1"]' });
 });
 beforeEach(async () => {
   await house.nodes.get("a")?.kill();
@@ -44,6 +48,44 @@ test("streams say goodbye, a launch under way arrives, nothing new comes in", pa
   await node.start();
   await patient.reload();
   assert.equal(patient.shows, "waiting");
+});
+
+test("a request that does not end does not keep it from stopping", patience, async () => {
+  const hold = house.ehrFront.holdRequest(/\/token$/);
+  const launching = assert.rejects(house.launch("patient", "ana", "ana-now"));
+  await hold.reached;
+  const asked = performance.now();
+  assert.equal(await node.stop(), 0);
+  assert.ok(performance.now() - asked < 8000, `stopped after ${performance.now() - asked} ms`);
+  hold.release();
+  await launching;
+});
+
+test("whoever is in the room is back after the restart, and the EHR hears nothing of it", patience, async () => {
+  const guests = new Guests();
+  const clinician = await house.launch("provider", "finn", "ana-now");
+  const comesIn = async () => {
+    await guests.join(clinician);
+    await until("the room has seen it", async () => (await clinician.reload()).state === "connected");
+  };
+  await comesIn();
+  await until("the EHR was told", async () => (await house.reports("FINNM")).length === 1);
+
+  assert.equal(await node.stop(), 0);
+  await node.start();
+  // The new process finds nobody in the room.
+  await until("the connection is gone", async () => (await clinician.reload()).state === "admitted");
+  await comesIn();
+  const notices = await sqliteRows(
+    join(house.dataDir, "anteroom.sqlite3"),
+    `SELECT status, state FROM notices WHERE seat = '${clinician.seat}' ORDER BY notice`,
+  );
+  assert.deepEqual(notices, [
+    { status: "connected", state: "delivered" },
+    { status: "disconnected", state: "withdrawn" },
+  ]);
+  assert.equal((await house.reports("FINNM")).length, 1);
+  await guests.stop();
 });
 
 test("the same seats go on after a restart, and a stream resumes where it stopped", patience, async () => {

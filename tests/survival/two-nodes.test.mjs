@@ -55,6 +55,19 @@ test("a launch begun on one node ends on the other", patience, async () => {
   assert.equal(patient.shows, "waiting");
 });
 
+test("a waiting page whose node is killed goes on by the other", patience, async () => {
+  const person = await chromium.person({ extraHTTPHeaders: at("a") });
+  const patient = await (await Desk.portal(person, house.ehr.url, "ana")).open("patient", "ana-now");
+  await patient.at("waiting");
+  await a.kill();
+
+  const clinician = await house.launch("provider", "finn", "ana-now", new PlainBrowser(at("b")));
+  await clinician.press("admit", patient.page.url().split("/").at(-1));
+  await patient.at("room");
+  await person.leave();
+  await a.start();
+});
+
 test("both meet in one room, and find one another again when its node is killed", patience, async (t) => {
   const { patient, clinician } = await meet();
   const { holder, other } = await whoHoldsTheRoom();
