@@ -40,6 +40,8 @@ pub use home::HomePage;
 pub use person::{Participant, RosterPerson};
 pub use room::{RoomPage, RoomView};
 pub use shell::{Brand, Shell};
+pub use invitations::{FreshInvitation, Invitation, InvitationsPage};
+pub(crate) use person::name_list;
 pub use times::AppointmentTime;
 pub use visit_page::VisitPage;
 pub use waiting::{WaitingPage, WaitingStatus};

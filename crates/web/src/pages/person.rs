@@ -90,11 +90,15 @@ pub(super) fn role_words(role: Role) -> &'static str {
 }
 
 /// As in "Ana Ruiz", "Ana Ruiz and Sam Cole" or "Ana Ruiz, Sam Cole and Lee Wu".
-pub(super) fn name_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn name_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.collect();
     match names.as_slice() {
         [] => String::new(),
         [one] => (*one).to_owned(),
+        // EHRs write "Ruiz, Ana" and "Mara Finn, MD".
+        [first @ .., last] if names.iter().any(|name| name.contains(',')) => {
+            format!("{}; and {last}", first.join("; "))
+        }
         [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
@@ -110,5 +114,6 @@ mod tests {
         assert_eq!(list(&["Ana"]), "Ana");
         assert_eq!(list(&["Ana", "Sam"]), "Ana and Sam");
         assert_eq!(list(&["Ana", "Sam", "Lee"]), "Ana, Sam and Lee");
+        assert_eq!(list(&["Ruiz, Ana", "Finn, Sam"]), "Ruiz, Ana; and Finn, Sam");
     }
 }

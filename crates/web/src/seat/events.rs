@@ -115,11 +115,11 @@ impl Watcher {
                 rung = self.bell.changed() => rung.ok()?,
                 () = stopped(&mut self.stopping) => {
                     self.is_over = true;
-                    return Some(Event::default().event("bye").data(""));
+                    return Some(signal("bye"));
                 }
                 () = tokio::time::sleep_until(self.next_ping) => {
                     self.next_ping = Instant::now() + PING_EVERY;
-                    return Some(Event::default().event("ping").data(""));
+                    return Some(signal("ping"));
                 }
             }
         }
@@ -134,13 +134,18 @@ impl Watcher {
         let tab = Tab::of(&self.state, &self.jar, &self.seat).await?;
         if tab.seat.tab != self.arrival {
             self.is_over = true;
-            return Ok(Some(Event::default().event("replaced").data("")));
+            return Ok(Some(signal("replaced")));
         }
         let changed = SeatView::of(&self.state, tab).await?.changed()?;
         let data = serde_json::to_string(&changed).map_err(Problem::from)?;
         self.last_sent = last;
         Ok(Some(Event::default().event("changed").id(last.0.to_string()).data(data)))
     }
+}
+
+/// A message that says no more than its name. Browsers drop one without data.
+fn signal(name: &'static str) -> Event {
+    Event::default().event(name).data("{}")
 }
 
 /// Ends when the program stops.

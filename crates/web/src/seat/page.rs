@@ -12,6 +12,7 @@ use crate::{
     pages::{
         AppointmentTime, Changed, DeviceTestPanel, EndedPage, LeftPage, Live, LivePage, Page, RemovedPage,
         ReplacedPage, RoomPage, RoomView, RosterPerson, Shell, VisitPage, WaitingPage, WaitingStatus,
+        name_list,
     },
     problem::{AtEhr, Problem, Trouble},
     respond::html,
@@ -202,8 +203,17 @@ impl Known {
         joined(&names)
     }
 
+    /// The appointment's patients, and whoever else of a group has come: each
+    /// has an appointment of their own.
     fn patients(&self) -> Option<String> {
-        joined(&self.card.patients.iter().map(|(_, name)| name.clone()).collect::<Vec<_>>())
+        let mut names: Vec<_> = self.card.patients.iter().map(|(_, name)| name.clone()).collect();
+        let come = self.people.iter().filter(|person| person.role == Role::Patient);
+        for name in come.filter_map(|person| person.name.clone()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        joined(&names)
     }
 
     fn appointment(&self) -> Option<AppointmentTime> {
@@ -213,7 +223,7 @@ impl Known {
 }
 
 fn joined(names: &[String]) -> Option<String> {
-    (!names.is_empty()).then(|| names.join(", "))
+    (!names.is_empty()).then(|| name_list(names.iter().map(String::as_str)))
 }
 
 /// Who is told of whom. A clinician sees everybody. Others see whom they meet
