@@ -149,7 +149,7 @@ fn media_addresses(media: &Media, report: &mut Report) {
 }
 
 async fn ehr(
-    EhrConnection { ehr, environment, status }: &EhrConnection,
+    connection @ EhrConnection { ehr, environment, status, .. }: &EhrConnection,
     server: &Server,
     smart: &SmartClient,
     outgoing: &Outgoing,
@@ -172,6 +172,10 @@ async fn ehr(
     if *environment == Environment::Production && on_loopback {
         let todo = "set server.public_url to the https address that the EHR opens";
         report.problem(&subject("environment"), "production with an address on loopback", todo);
+    }
+    for weakness in connection.link_weaknesses() {
+        let todo = "have the EHR launch by SMART instead, then take [[ehr.links]] out";
+        report.warning(&subject("encrypted links"), weakness, todo);
     }
     match status {
         None => report.good(&subject("connection status"), "not configured: nothing is reported"),

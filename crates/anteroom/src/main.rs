@@ -10,6 +10,8 @@ mod compose;
 mod config;
 mod demo;
 mod keys;
+#[cfg(test)]
+mod links_tests;
 mod master_key;
 mod outgoing;
 mod private;
@@ -18,6 +20,8 @@ mod serve;
 mod simulated_ehr;
 mod stop;
 mod telemetry;
+#[cfg(test)]
+mod test_browser;
 
 use std::process::ExitCode;
 

@@ -60,6 +60,11 @@ impl MasterKey {
         self.derive(b"anteroom join tickets 1")
     }
 
+    /// Hashes answers to the second factors of direct links.
+    pub(crate) fn link_answers(&self) -> [u8; 32] {
+        self.derive(b"anteroom link answers 1")
+    }
+
     fn decode(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = STANDARD.decode(text.trim()).ok()?.try_into().ok()?;
         Some(Self(Box::new(bytes).into()))
@@ -103,6 +108,7 @@ mod tests {
         insta::assert_snapshot!(hex(master.sealing().key.expose_secret()), @"bef38fc433b3900e24d6c0d9d080843b20d15b42a7ed0df283c77fe2b7ab37b0");
         insta::assert_snapshot!(master.sealing().key_id, @"4251506211");
         insta::assert_snapshot!(hex(&master.join_tickets()), @"80cea8805301ba56d05c58b9d1d610cc2de2eb3e014a941028042892d6d3415a");
+        insta::assert_snapshot!(hex(&master.link_answers()), @"aeeb18912a0449a47c01adf67a97a06afcfa08f1e681a5b233675d0a0c7354b2");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use jiff::SignedDuration;
+use links::came_by_link;
 use storage::{NoticeChange, Recipient, SeatCard};
 use visit::{Event, Seat, SeatId, SeatState, Visit};
 
@@ -8,7 +9,8 @@ use crate::StatusPolicy;
 /// connection to the room, and whose last connection is gone.
 ///
 /// `before` and `after` are the visit around the `events`. The EHR's name for
-/// a person is the one on their card, else their FHIR id. Somebody who left,
+/// a person is the one on their card, else their FHIR id; of somebody who came
+/// by a link without it the EHR knows nothing, and is told nothing. Somebody who left,
 /// was removed or sent back, or whose visit ended, is told as gone at once;
 /// somebody whose connection broke, after the grace time.
 pub fn notices_for(
@@ -18,6 +20,7 @@ pub fn notices_for(
     cards: &[(SeatId, SeatCard)],
     policy: &StatusPolicy,
 ) -> Vec<NoticeChange> {
+    let is_known = |seat: &&Seat| !came_by_link(&seat.person) || card_of(seat, cards).is_some_and(has_name);
     let change = |seat: &Seat| {
         let was_connected = before.seat(&seat.id).is_some_and(is_connected);
         match (was_connected, is_connected(seat)) {
@@ -29,7 +32,16 @@ pub fn notices_for(
             (true, true) | (false, false) => None,
         }
     };
-    after.seats.iter().filter(|seat| policy.id_type(seat.role).is_some()).filter_map(change).collect()
+    let told_of = after.seats.iter().filter(|seat| policy.id_type(seat.role).is_some());
+    told_of.filter(is_known).filter_map(change).collect()
+}
+
+fn card_of<'a>(seat: &Seat, cards: &'a [(SeatId, SeatCard)]) -> Option<&'a SeatCard> {
+    cards.iter().find(|(id, _)| *id == seat.id).map(|(_, card)| card)
+}
+
+fn has_name(card: &SeatCard) -> bool {
+    card.external_id.is_some()
 }
 
 fn is_connected(seat: &Seat) -> bool {
@@ -45,7 +57,7 @@ fn is_on_purpose(events: &[Event], of: &SeatId) -> bool {
 }
 
 fn recipient(visit: &Visit, seat: &Seat, cards: &[(SeatId, SeatCard)]) -> Recipient {
-    let card = cards.iter().find(|(id, _)| *id == seat.id).map(|(_, card)| card);
+    let card = card_of(seat, cards);
     Recipient {
         ehr: visit.ehr.clone(),
         visit: visit.id.clone(),

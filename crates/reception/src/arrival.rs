@@ -48,8 +48,18 @@ impl Reception {
     /// Of two first arrivals at the same instant one opens it and the other
     /// finds it.
     pub async fn arrive(&self, arriving: Arriving) -> Result<Arrived, ReceptionError> {
+        self.settle(&arriving, None).await
+    }
+
+    /// As [`Self::arrive`], to the seat that a direct link was made for.
+    /// Nobody else has it: it is taken now, or again.
+    pub async fn arrive_at(&self, arriving: Arriving, seat: SeatId) -> Result<Arrived, ReceptionError> {
+        self.settle(&arriving, Some(seat)).await
+    }
+
+    async fn settle(&self, arriving: &Arriving, seat: Option<SeatId>) -> Result<Arrived, ReceptionError> {
         for _ in 0..ROUNDS {
-            match self.try_to_arrive(&arriving).await {
+            match self.try_to_arrive(arriving, seat.clone()).await {
                 Err(ReceptionError::Storage(StorageError::Conflict)) => {}
                 outcome => return outcome,
             }
@@ -75,7 +85,11 @@ impl Reception {
         .await
     }
 
-    async fn try_to_arrive(&self, arriving: &Arriving) -> Result<Arrived, ReceptionError> {
+    async fn try_to_arrive(
+        &self,
+        arriving: &Arriving,
+        promised: Option<SeatId>,
+    ) -> Result<Arrived, ReceptionError> {
         let now = self.clock.now();
         let mut visit = match self.visits.find(&arriving.ehr, &arriving.session).await? {
             Some(visit) => visit,
@@ -85,7 +99,7 @@ impl Reception {
             person: arriving.person.clone(),
             role: arriving.role,
             on_appointment: arriving.on_appointment,
-            fresh_seat: self.random_id()?,
+            fresh_seat: promised.map_or_else(|| self.random_id(), Ok)?,
         };
         let events = apply(&visit, command, now)?;
         let seat = seat_after(&visit, &events, now, arriving).ok_or(ReceptionError::NoSuchVisit)?;

@@ -45,6 +45,7 @@ pub const ALL: &[Asset] = &assets![
     "favicon.svg" SVG,
     "http.js" JS,
     "icons.svg" SVG,
+    "invite.js" JS,
     "live.js" JS,
     "media/capture.js" JS,
     "media/errors.js" JS,

@@ -21,6 +21,10 @@ pub(crate) enum Purpose<'a> {
     Seat(&'a SeatId),
     /// Holds a choice among visits, by its id.
     Choice(&'a str),
+    /// Shows that this device opened a direct link, which leads to this seat.
+    GuestDevice(&'a SeatId),
+    /// Shows that this browser opened an encrypted link, by its id.
+    OpenedLink(&'a str),
     /// An operator's session.
     Operator,
     /// Guards the operators' sign-in form.
@@ -36,6 +40,8 @@ impl Purpose<'_> {
             }
             Self::Seat(seat) => format!("anteroom-seat-{seat}"),
             Self::Choice(id) => format!("anteroom-choice-{id}"),
+            Self::GuestDevice(seat) => format!("anteroom-guest-{seat}"),
+            Self::OpenedLink(id) => format!("anteroom-link-{id}"),
             Self::Operator => "anteroom-operator".to_owned(),
             Self::OperatorForm => "anteroom-operator-form".to_owned(),
         }
@@ -45,6 +51,8 @@ impl Purpose<'_> {
         match self {
             Self::Launch(_) | Self::Choice(_) => "/ehr".to_owned(),
             Self::Seat(seat) => format!("/seat/{seat}"),
+            Self::GuestDevice(_) => "/guest".to_owned(),
+            Self::OpenedLink(_) => "/link".to_owned(),
             Self::Operator | Self::OperatorForm => "/admin".to_owned(),
         }
     }

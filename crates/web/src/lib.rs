@@ -8,6 +8,7 @@
 mod address;
 mod admin;
 pub mod assets;
+mod by_link;
 mod connection;
 mod cookies;
 mod csrf;
@@ -29,6 +30,7 @@ mod static_files;
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 
 pub use admin::hash_password;
+pub use by_link::Links;
 pub use serve::{ServeError, Tls, serve};
 pub use state::{AppState, Ehr, Parts, Readiness};
 
@@ -41,6 +43,7 @@ pub fn router(state: AppState) -> Router {
         .merge(launch::routes(&state))
         .merge(seat::routes())
         .merge(device_test::routes(&state))
+        .merge(by_link::routes(&state))
         .merge(admin::routes(&state))
         .merge(static_files::routes())
         .merge(health::routes())

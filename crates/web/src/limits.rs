@@ -1,5 +1,5 @@
 //! How often strangers may knock: at launches and callbacks, at the
-//! operators' sign-in, at connection checks.
+//! operators' sign-in, at connection checks, at links.
 //!
 //! Counted by address and, for launches, by EHR connection. A hospital may
 //! stand behind one address, so the bounds on launches are wide; they keep a
@@ -43,6 +43,8 @@ pub(crate) enum Door {
     SignIn,
     /// Connection checks of the device test.
     Check,
+    /// Direct and encrypted links.
+    Guest,
 }
 
 /// The limits at all doors.
@@ -51,6 +53,7 @@ pub(crate) struct Limits {
     launches_of_ehr: Limit<EhrId>,
     sign_ins: Limit<IpAddr>,
     checks: Limit<IpAddr>,
+    guests: Limit<IpAddr>,
 }
 
 impl Limits {
@@ -62,6 +65,7 @@ impl Limits {
             launches_of_ehr: Limit::new(per_minute(n(6000), n(2000)), clock),
             sign_ins: Limit::new(per_minute(n(6), n(10)), clock),
             checks: Limit::new(per_minute(n(30), n(20)), clock),
+            guests: Limit::new(per_minute(n(60), n(60)), clock),
         }
     }
 
@@ -72,6 +76,7 @@ impl Limits {
             Door::Launch => &self.launches,
             Door::SignIn => &self.sign_ins,
             Door::Check => &self.checks,
+            Door::Guest => &self.guests,
         };
         limit.knock(&network_of(address))
     }

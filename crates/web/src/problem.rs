@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use fhir::FhirError;
+use links::{LinkRefused, guest::GuestRefused};
 use meeting::MeetingError;
 use oauth::LaunchError;
 use outside::RandomExt;
@@ -43,6 +44,14 @@ pub(crate) enum Problem {
     /// The callback belongs to no launch of this browser: too late, twice, or
     /// begun elsewhere.
     NoSuchLaunch,
+    /// There is no such direct link.
+    NoSuchGuestLink,
+    /// A direct link does not open.
+    Guest(GuestRefused),
+    /// An encrypted link does not open.
+    Link(LinkRefused),
+    /// An encrypted link was opened before, in another browser.
+    LinkUsed,
     /// The browser has no session for this seat, or no longer.
     SignedOut,
     /// The form was not ours, or too old.
@@ -84,8 +93,12 @@ impl Problem {
             Self::Meeting(error) => Some(error),
             Self::Busy(error) => Some(error),
             Self::Internal(error) => Some(&**error),
+            Self::Guest(error) => Some(error),
+            Self::Link(error) => Some(error),
             Self::NoVisit(_)
             | Self::NoSuchLaunch
+            | Self::NoSuchGuestLink
+            | Self::LinkUsed
             | Self::SignedOut
             | Self::Forged
             | Self::NotFound
@@ -128,6 +141,18 @@ impl From<FhirError> for Problem {
 impl From<fhir::Refusal> for Problem {
     fn from(refusal: fhir::Refusal) -> Self {
         Self::NoVisit(refusal)
+    }
+}
+
+impl From<GuestRefused> for Problem {
+    fn from(refused: GuestRefused) -> Self {
+        Self::Guest(refused)
+    }
+}
+
+impl From<LinkRefused> for Problem {
+    fn from(refused: LinkRefused) -> Self {
+        Self::Link(refused)
     }
 }
 

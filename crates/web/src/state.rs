@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use url::Url;
 use visit::{Admittance, EhrId};
 
-use crate::{limits::Limits, live::Hub, pages::Brand};
+use crate::{Links, limits::Limits, live::Hub, pages::Brand};
 
 /// One EHR connection as the pages need it.
 #[derive(Debug)]
@@ -68,6 +68,8 @@ pub struct Parts {
     pub sessions: Arc<dyn TabSessions>,
     /// Results of device tests.
     pub device_tests: Arc<dyn DeviceTests>,
+    /// Ways in without OAuth.
+    pub links: Links,
     /// Operators.
     pub operators: Arc<dyn Operators>,
     /// Notification records.

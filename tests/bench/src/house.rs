@@ -85,6 +85,7 @@ impl House {
             pending: shared.clone(),
             sessions: shared.clone(),
             device_tests: shared.clone(),
+            links: web::Links::new(shared.clone(), &[7; 32]),
             operators: shared.clone(),
             notices: shared.clone(),
             audit: shared,

@@ -7,7 +7,7 @@ mod requests;
 mod status;
 mod tls;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
 use media::{EventStream, MediaHandle, MediaServer};
@@ -23,7 +23,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 use visit::{BackendName, EhrId};
-use web::{AppState, Parts};
+use web::{AppState, Links, Parts};
 
 pub(crate) use self::tls::server_config;
 use crate::{
@@ -155,6 +155,7 @@ impl Anteroom {
             pending: Arc::new(storage.clone()),
             sessions: Arc::new(storage.clone()),
             device_tests: Arc::new(storage.clone()),
+            links: links(&storage, &master_key, &ehrs),
             operators: Arc::new(storage.clone()),
             notices: Arc::new(storage.clone()),
             audit: Arc::new(storage.clone()),
@@ -220,6 +221,15 @@ pub(crate) fn open_data_dir(server: &Server, random: &dyn Random) -> anyhow::Res
     Ok(MasterKey::in_data_dir(&server.data_dir, random)?)
 }
 
+/// Reads a configuration and opens what it keeps, for commands beside the
+/// running program.
+pub(crate) async fn open_kept(config: &Path, outside: &Outside) -> anyhow::Result<(Configuration, Storage)> {
+    let configuration = Configuration::load(config)?;
+    let master_key = open_data_dir(&configuration.server, &*outside.random)?;
+    let storage = open_storage(&configuration.server, &master_key, outside).await?;
+    Ok((configuration, storage))
+}
+
 /// Opens the database.
 pub(crate) async fn open_storage(
     server: &Server,
@@ -281,6 +291,20 @@ fn built_in(
         Arc::clone(&outside.clock),
         Arc::clone(&outside.random),
     ))
+}
+
+/// Ways in without OAuth. What an encrypted link cannot protect is told at
+/// each start.
+fn links(storage: &Storage, master_key: &MasterKey, ehrs: &[EhrConnection]) -> Links {
+    let with_links = ehrs.iter().filter(|connection| !connection.links.is_empty());
+    let schemes = with_links.map(|connection| {
+        let ehr = connection.ehr.id();
+        for weakness in connection.link_weaknesses() {
+            tracing::warn!(%ehr, weakness = weakness.as_str(), "encrypted links are accepted: {weakness}");
+        }
+        (ehr.clone(), Arc::clone(&connection.links))
+    });
+    Links::new(Arc::new(storage.clone()), &master_key.link_answers()).with_encrypted(schemes.collect())
 }
 
 type ByEhr<T> = HashMap<EhrId, T>;

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use ::links::{LinkScheme, Weakness};
 use fhir::{CsnSystem, FhirServer, Rules};
 use jiff::{SignedDuration, tz::TimeZone};
 use oauth::{
@@ -11,6 +12,7 @@ use visit::{Admittance, EhrId};
 use web::pages::Brand;
 
 use super::{
+    links,
     problem::nearest,
     section::{Field, Noted, Section, Wrong},
     status::ConnectionStatus,
@@ -26,6 +28,8 @@ pub(crate) struct EhrConnection {
     pub(crate) environment: Environment,
     /// What it is told of who is connected, if anything.
     pub(crate) status: Option<ConnectionStatus>,
+    /// The encrypted links that lead to its visits, if any do.
+    pub(crate) links: Arc<[LinkScheme]>,
 }
 
 /// What an EHR environment is for.
@@ -99,11 +103,14 @@ impl EhrConnection {
         let status = section.section("connection_status").map(|status| {
             ConnectionStatus::read(status, vendor.as_ref().ok().copied(), clients.as_ref().ok())
         });
+        let schemes = section.sections("links").into_iter();
+        let schemes = schemes.map(|links| links::read(links, time_zone.as_ref().ok())).collect::<Vec<_>>();
 
         let (id, fhir_base, time_zone) = (id?, fhir_base?, time_zone?);
         refuse_twins(&section, &id, &fhir_base, others)?;
         let (admittance, rules) = visits?;
         let status = status.transpose()?;
+        let links = schemes.into_iter().collect::<Result<Arc<[_]>, _>>()?;
         let redirect_uri = callback(public_url.ok_or(Noted)?, &id);
         let fhir = FhirServer {
             base: fhir::FhirBase::new(fhir_base.url().clone())
@@ -134,7 +141,15 @@ impl EhrConnection {
             external_id_key: external_id_key?,
             keeps_launch_token: status.as_ref().is_some_and(ConnectionStatus::uses_launch_token),
         };
-        Ok(Self { ehr: Arc::new(ehr), environment: environment?, status })
+        Ok(Self { ehr: Arc::new(ehr), environment: environment?, status, links })
+    }
+
+    /// What its encrypted links cannot protect, each once.
+    pub(crate) fn link_weaknesses(&self) -> Vec<Weakness> {
+        let mut weaknesses: Vec<_> = self.links.iter().flat_map(LinkScheme::cannot_protect).collect();
+        weaknesses.sort_by_key(|weakness| weakness.as_str());
+        weaknesses.dedup();
+        weaknesses
     }
 }
 

@@ -5,6 +5,7 @@
 //! place and what would be right; all of them at once.
 
 mod ehr;
+mod links;
 mod meeting;
 mod problem;
 mod section;

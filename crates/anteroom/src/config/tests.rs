@@ -341,6 +341,43 @@ fn parts_of_connection_status_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn links_without_oauth_are_off_unless_they_are_there() {
+    assert!(good(SMALL, &[]).ehrs[0].links.is_empty());
+    let links = "[[ehr.links]]\nscheme = \"epic\"\nsecret = \"a long enough secret\"\n";
+    assert_eq!(good(&format!("{SMALL}{links}{links}"), &[]).ehrs[0].links.len(), 2);
+}
+
+#[test]
+fn links_that_protect_nothing_are_refused() {
+    for (lines, told) in [
+        ("scheme = \"zoom\"", "links[0].secret: this is missing"),
+        ("scheme = \"epic\"\nsecret = \"short\"", "16 bytes or more"),
+        ("scheme = \"zoom\"\nsecret = \"a long enough secret\"", "links[0].account: this is missing"),
+        (
+            "scheme = \"zoom\"\naccount = \"one\"\nsecret = \"a long enough secret\"",
+            "links_without_time = \"accepted\"",
+        ),
+        (
+            "scheme = \"epic\"\nsecret = \"a long enough secret\"\nderivation = \"verbatim\"",
+            "links[0].secret: the secret is the key and must have 32 bytes",
+        ),
+        (
+            "scheme = \"epic\"\nsecret = \"a long enough secret\"\nroles = {}",
+            "links[0].roles: a role that comes by link must have a code",
+        ),
+        (
+            "scheme = \"epic\"\nsecret = \"a long enough secret\"\nwindow_minutes = 0",
+            "links[0].window_minutes: 0 is out of bounds",
+        ),
+        ("scheme = \"epik\"\nsecret = \"a long enough secret\"", "did you mean \"epic\"?"),
+    ] {
+        let problems = wrong(&format!("{SMALL}[[ehr.links]]\n{lines}\n"), &[]);
+        assert!(problems.contains(told), "{lines}\n{problems}");
+        assert!(!problems.contains("a long enough secret"), "{problems}");
+    }
+}
+
+#[test]
 fn every_example_can_be_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/config");
     let mut seen = 0;

@@ -93,6 +93,23 @@ fn told_of(command: Command) -> Vec<String> {
 }
 
 #[test]
+fn the_ehr_hears_of_people_who_came_by_link_only_by_its_own_name_for_them() {
+    let mut visit = running_visit();
+    visit.seats[1].person = format!("Patient/guest-{}", "0".repeat(40)).parse().unwrap();
+    let before = visit.clone();
+    let left = apply(&visit, Command::Leave { seat: seat(1) }, now()).unwrap();
+    for event in &left {
+        visit.evolve(event, now());
+    }
+    let told = |external_id: Option<&str>| {
+        let card = SeatCard { external_id: external_id.map(str::to_owned), ..SeatCard::default() };
+        brief(&notices_for(&before, &left, &visit, &[(seat(1), card)], &StatusPolicy::default()))
+    };
+    assert!(told(None).is_empty());
+    assert_eq!(told(Some(" 165790")), ["- 165790 0"]);
+}
+
+#[test]
 fn arriving_and_waiting_is_nothing_to_tell() {
     let told = after_each(&mut fresh_visit(), [arrive(0), arrive(1), Command::AdmitAll { by: seat(0) }]);
     assert!(told.iter().all(Vec::is_empty));

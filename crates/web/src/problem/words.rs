@@ -10,6 +10,8 @@ use visit::Refusal;
 use super::Problem;
 use crate::state::Ehr;
 
+mod of_links;
+
 const START_AGAIN: &str = "Close this window and open the video visit again.";
 const LATER: &str = "Wait a minute, then open the video visit again.";
 const CALL: &str = "Please call the clinic.";
@@ -47,6 +49,10 @@ impl Words {
                 "This link was used already, is too old, or was opened in another browser.",
                 START_AGAIN,
             ),
+            Problem::NoSuchGuestLink => of_links::unknown(),
+            Problem::Guest(refused) => of_links::of_guest(*refused),
+            Problem::Link(_) => of_links::refused(),
+            Problem::LinkUsed => of_links::used(),
             Problem::SignedOut => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "signed-out",

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use storage::{PendingKind, TokenHash};
 use visit::{Command, SeatId};
 
-use super::tab::Tab;
+use super::{invitations, tab::Tab};
 use crate::{
     cookies::{self, Purpose},
     csrf,
@@ -119,6 +119,7 @@ pub(super) async fn take(
     Form(form): Form<Plain>,
 ) -> Result<Response, Trouble> {
     tab.check_csrf(&form.csrf)?;
+    invitations::refuse_revoked(&state, &tab).await.at(&tab.ehr)?;
     let arrived = state.reception.return_to(&tab.visit, &tab.seat.id).await.at(&tab.ehr)?;
     let jar = cookies::give(&state, jar, Purpose::Seat(&arrived.seat), &arrived.secret, arrived.expires_at);
     Ok((jar, back(&tab)).into_response())

@@ -3,6 +3,7 @@
 
 mod actions;
 mod events;
+mod invitations;
 mod page;
 mod room;
 mod tab;
@@ -30,6 +31,9 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/seat/{seat}/take", post(actions::take))
         .route("/seat/{seat}/new-window", post(actions::new_window))
         .route("/seat/{seat}/device-test", post(actions::device_test))
+        .route("/seat/{seat}/invitations", get(invitations::get).post(invitations::make))
+        .route("/seat/{seat}/invitations/revoke", post(invitations::revoke))
+        .route("/seat/{seat}/invitations/renew", post(invitations::renew))
         .route("/seat/{seat}/join", post(room::join))
         .route("/seat/{seat}/room/offer", post(room::offer))
         .route("/handover/{code}", get(actions::hand_over))

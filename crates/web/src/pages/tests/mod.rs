@@ -177,6 +177,32 @@ fn the_clinician_sees_who_waits_and_acts_on_each() {
 }
 
 #[test]
+fn a_direct_links_page_says_whose_it_is_and_nothing_of_the_visit() {
+    let html = sample("guest").document();
+    assert_eq!(
+        text(select(&html, "main")[0]),
+        "Video visit Lamna Healthcare invites you to a video visit. Join the video visit \
+         This link is for you alone. It works on one device at a time."
+    );
+    assert_eq!(select(&html, "input:not([type=hidden])").len(), 0);
+    let code = sample("guest-code").document();
+    assert_eq!(text(select(&code, "[role=alert]")[0]), "That is not what we have. You can try 3 more times.");
+    assert_eq!(select(&code, "input[inputmode=numeric][aria-describedby]").len(), 1);
+    assert_eq!(select(&sample("guest-born").document(), "input[type=date]").len(), 1);
+}
+
+#[test]
+fn a_link_is_shown_once_and_renewed_only_while_a_device_holds_it() {
+    let html = sample("invitations-fresh").document();
+    assert_eq!(select(&html, "#invitations input[readonly][value*='/guest/']").len(), 1);
+    assert_eq!(text(select(&html, "#invitation-code")[0]), "123 456");
+    assert_eq!(select(&html, "form[action$='/renew']").len(), 1);
+    assert_eq!(select(&html, "form[action$='/revoke']").len(), 3);
+    let listed = sample("invitations").document();
+    assert_eq!(select(&listed, "input[readonly]").len(), 0);
+}
+
+#[test]
 fn only_a_clinician_reopens() {
     assert_eq!(select(&sample("ended").document(), "form").len(), 0);
     assert_eq!(select(&sample("ended-provider").document(), "form[action$='/reopen']").len(), 1);

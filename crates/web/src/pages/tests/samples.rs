@@ -1,6 +1,7 @@
 //! Every page in every state that looks different.
 
 use jiff::{Timestamp, tz::TimeZone};
+use links::guest::{FactorKind, GuestState, SecretHash};
 use scraper::Html;
 use visit::{Role, SeatId, SeatState};
 
@@ -162,6 +163,38 @@ fn error_page(code: &'static str, title: &str, happened: &str, advice: &str) -> 
     }
 }
 
+fn guest(asks: Option<FactorKind>, problem: Option<AnswerProblem>) -> GuestPage {
+    GuestPage { shell: shell(), csrf: "csrf-token".into(), asks, problem }
+}
+
+fn invitations(code: Option<&str>, problem: Option<&'static str>) -> InvitationsPage {
+    let held = GuestState::Held { device: SecretHash::from([7; 32]) };
+    let states = [
+        ('i', Role::Interpreter, held),
+        ('x', Role::Proxy, GuestState::Free),
+        ('g', Role::Guest, GuestState::Locked),
+    ];
+    InvitationsPage {
+        shell: shell(),
+        csrf: "csrf-token".into(),
+        seat: seat('d'),
+        invitations: states
+            .map(|(letter, role, state)| Invitation {
+                seat: seat(letter),
+                role,
+                state,
+                until: "10:30 PM CST".into(),
+            })
+            .into(),
+        fresh: code.map(|code| FreshInvitation {
+            url: "https://visits.example.org/guest/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".into(),
+            code: Some(code.into()),
+            role: Role::Interpreter,
+        }),
+        problem,
+    }
+}
+
 pub(super) fn samples() -> Vec<Sample> {
     use {Role as R, SeatState as S, WaitingStatus as W};
     let csrf = || "csrf-token".to_owned();
@@ -208,6 +241,12 @@ pub(super) fn samples() -> Vec<Sample> {
                 choices: choices.into(),
             },
         ),
+        still("guest", &guest(None, None)),
+        still("guest-code", &guest(Some(FactorKind::Code), Some(AnswerProblem::Wrong { tries_left: 3 }))),
+        still("guest-born", &guest(Some(FactorKind::DateOfBirth), Some(AnswerProblem::Unreadable))),
+        still("invitations", &invitations(None, None)),
+        still("invitations-fresh", &invitations(Some("123 456"), None)),
+        still("invitations-refused", &invitations(None, Some("Enter the person's date of birth."))),
         still("left", &LeftPage { shell: shell(), csrf: csrf(), seat: seat('p') }),
         still("removed", &RemovedPage { shell: shell() }),
         still("ended", &EndedPage { shell: shell(), csrf: csrf(), seat: seat('p'), may_reopen: false }),
