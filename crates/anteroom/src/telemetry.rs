@@ -11,7 +11,14 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 #[derive(Debug, Args)]
 pub(crate) struct LogOptions {
     /// What to log: a level, or levels by module, as "info,oauth=debug".
-    #[arg(long = "log", env = "ANTEROOM_LOG", default_value = "info", global = true, value_name = "FILTER")]
+    // str0m warns of every browser's codec numbers, which is no trouble.
+    #[arg(
+        long = "log",
+        env = "ANTEROOM_LOG",
+        default_value = "info,str0m=error",
+        global = true,
+        value_name = "FILTER"
+    )]
     filter: String,
     /// How log lines look; "auto" is text on a terminal and JSON elsewhere.
     #[arg(long, env = "ANTEROOM_LOG_FORMAT", default_value = "auto", global = true, value_name = "FORMAT")]

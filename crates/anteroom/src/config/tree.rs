@@ -105,7 +105,8 @@ pub(super) fn put_over(
 ) {
     let mut variables: Vec<(Vec<Step>, String, String)> =
         environment.into_iter().filter_map(|(name, text)| Some((steps(&name)?, name, text))).collect();
-    variables.sort();
+    // Of two with one name the later counts.
+    variables.sort_by(|one, other| one.0.cmp(&other.0));
     for (steps, name, text) in variables {
         let place = Place::Variable(name);
         if let Err(what) = put(root, &steps, &place, text) {
@@ -163,5 +164,21 @@ impl fmt::Display for Step {
             Self::Index(index) => index.fmt(f),
             Self::Key(key) => key.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_variables_with_one_name_the_later_counts() {
+        let problems = Problems::default();
+        let mut root = parse("", &problems);
+        let twice = ["z", "a"].map(|text| ("ANTEROOM_SERVER__LISTEN".to_owned(), text.to_owned()));
+        put_over(&mut root, twice, &problems);
+        let Value::Table(top) = root.value else { panic!("the root is a table") };
+        let Value::Table(server) = &top["server"].node.value else { panic!("[server] is a table") };
+        assert!(matches!(&server["listen"].node.value, Value::Text(text) if text == "a"));
     }
 }
