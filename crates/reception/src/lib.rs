@@ -5,6 +5,7 @@
 mod arrival;
 mod backends;
 mod change;
+mod contact;
 mod node;
 mod presence;
 mod room;

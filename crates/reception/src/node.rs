@@ -1,7 +1,10 @@
 //! One running program among several on one database: it says that it lives,
 //! holds rooms, and answers for them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -12,6 +15,8 @@ use meeting::{
 use outside::{Clock, Random, RandomExt};
 use storage::{CallAnswer, NodeId, RoomCall, Rooms, StorageError};
 use visit::RoomName;
+
+use crate::contact::Contact;
 
 /// How often and how long.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +45,13 @@ pub struct Node {
     rooms: Arc<dyn Rooms>,
     clock: Arc<dyn Clock>,
     settings: NodeSettings,
+    contact: Mutex<Contact>,
+}
+
+impl NodeSettings {
+    fn good_for(&self) -> SignedDuration {
+        SignedDuration::try_from(self.good_for).unwrap_or(SignedDuration::from_secs(7))
+    }
 }
 
 impl Node {
@@ -50,16 +62,21 @@ impl Node {
         random: &dyn Random,
         settings: NodeSettings,
     ) -> Self {
-        Self { id: NodeId(random.token::<12>()), rooms, clock, settings }
+        let contact = Mutex::new(Contact::new(settings.good_for(), clock.now()));
+        Self { id: NodeId(random.token::<12>()), rooms, clock, settings, contact }
     }
 
     /// Says for the first time that this node lives. Rooms can be held after
     /// that.
     pub async fn register(&self) -> Result<(), StorageError> {
         let now = self.clock.now();
-        let good_for =
-            SignedDuration::try_from(self.settings.good_for).unwrap_or(SignedDuration::from_secs(7));
-        self.rooms.beat(&self.id, now, now + good_for).await
+        self.rooms.beat(&self.id, now, now + self.settings.good_for()).await?;
+        self.contact().beat(now);
+        Ok(())
+    }
+
+    fn contact(&self) -> MutexGuard<'_, Contact> {
+        self.contact.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says again and again that this node lives, for ever.
@@ -110,8 +127,8 @@ async fn answer(rooms: Arc<dyn Rooms>, backend: Arc<BuiltIn>, call: RoomCall) {
 #[async_trait]
 impl RoomDirectory for Node {
     async fn hold(&self, room: &RoomHandle) -> Result<Holder, DirectoryError> {
-        let holder =
-            self.rooms.hold(&name_of(room)?, &self.id, self.clock.now()).await.map_err(no_database)?;
+        let judged_at = self.contact().judges_at(self.clock.now());
+        let holder = self.rooms.hold(&name_of(room)?, &self.id, judged_at).await.map_err(no_database)?;
         Ok(if holder == self.id { Holder::Here } else { Holder::Elsewhere(holder.0) })
     }
 
@@ -152,3 +169,6 @@ fn no_database(error: StorageError) -> DirectoryError {
         source: Some(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
