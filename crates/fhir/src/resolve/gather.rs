@@ -8,6 +8,12 @@ use crate::{Appointment, Encounter, FhirClient, FhirError, Oddity, oddity::Read,
 /// is still open is found after midnight.
 const LONGEST_VISIT: SignedDuration = SignedDuration::from_hours(4);
 
+/// A session id may be the CSN of a visit on another day. Its appointment must
+/// be found, or a patient would be let into a visit that is not open, so the
+/// patient's appointments are then searched this far around today.
+const DAYS_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);
+const DAYS_AFTER: SignedDuration = SignedDuration::from_hours(60 * 24);
+
 /// What the server said.
 #[derive(Default)]
 pub(super) struct Findings {
@@ -50,6 +56,7 @@ pub(super) async fn gather(
     rules: &Rules,
 ) -> Result<Findings, FhirError> {
     let today = Today::around(client, now, rules);
+    let around = Today::searched_for(hint, client, now, rules);
     let named = hint.named_appointment();
     let whose = if named.is_some() { None } else { known_at_once(hint, launcher) };
 
@@ -57,7 +64,7 @@ pub(super) async fn gather(
     let (appointment, encounter, appointments, relative) = tokio::join!(
         if_any(named.map(|id| client.appointment(id))),
         if_any(hint.encounter.as_ref().map(|id| client.encounter(id))),
-        if_any(whose.as_ref().map(|whose| today.appointments(whose))),
+        if_any(whose.as_ref().map(|whose| today.appointments(whose, &around))),
         if_any(proxy.as_ref().map(|person| client.person(person))),
     );
 
@@ -73,7 +80,7 @@ pub(super) async fn gather(
 
     let whose = known_afterwards(&findings, launcher).filter(|_| named.is_none() && whose.is_none());
     let appointments = match whose {
-        Some(whose) => today.appointments(&whose).await.map(Some),
+        Some(whose) => today.appointments(&whose, &around).await.map(Some),
         None => appointments,
     };
     match appointments {
@@ -174,9 +181,21 @@ impl<'a> Today<'a> {
         Self { client, from: format!("ge{from}"), to: format!("le{to}") }
     }
 
-    async fn appointments(&self, whose: &Whose) -> Result<Read<Vec<Appointment>>, FhirError> {
+    /// Today, or more days around it where the launch names a session id.
+    fn searched_for(hint: &VisitHint, client: &'a FhirClient, now: Timestamp, rules: &Rules) -> Self {
+        let today = Self::around(client, now, rules);
+        if hint.session_id.is_none() {
+            return today;
+        }
+        let date = |moment: Timestamp| moment.to_zoned(client.server().time_zone.clone()).date();
+        let from = format!("ge{}", date(later(now, -DAYS_BEFORE)));
+        Self { from, to: format!("le{}", date(later(now, DAYS_AFTER))), ..today }
+    }
+
+    /// A patient's appointments of the wider days, a clinician's of today.
+    async fn appointments(&self, whose: &Whose, wider: &Self) -> Result<Read<Vec<Appointment>>, FhirError> {
         match whose {
-            Whose::Patient(patient) => self.patients_appointments(patient).await,
+            Whose::Patient(patient) => wider.patients_appointments(patient).await,
             Whose::Staff(person) => self.staffs_appointments(person).await,
         }
     }

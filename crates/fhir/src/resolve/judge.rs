@@ -155,8 +155,14 @@ impl Question<'_> {
 
     fn unscheduled(&self, encounter: &Encounter, patient: Option<FhirId>) -> Result<ResolvedVisit, Refusal> {
         self.check_encounter(encounter, patient.as_ref())?;
-        if encounter.status == Some(EncounterStatus::Finished) {
-            return Err(Refusal::Finished);
+        match (encounter.status, self.launcher) {
+            (Some(EncounterStatus::Finished), _) => return Err(Refusal::Finished),
+            // Nobody has begun it, and no appointment tells when it opens.
+            // That is for staff to do.
+            (Some(EncounterStatus::Planned), Launcher::Patient(_) | Launcher::Proxy(_)) => {
+                return Err(Refusal::NothingFound);
+            }
+            _ => {}
         }
         Ok(ResolvedVisit {
             session_id: self.session_id(encounter.csn.as_ref(), "encounter", &encounter.id)?,

@@ -89,6 +89,11 @@ pub(crate) fn encounter(id: &str, patient: &str, of: &str) -> Value {
     })
 }
 
+/// The same, begun.
+pub(crate) fn begun(id: &str, patient: &str, of: &str) -> Value {
+    encounter(id, patient, of).but("status", json!("in-progress"))
+}
+
 pub(crate) fn relative(id: &str, patient: &str) -> Value {
     json!({
         "resourceType": "RelatedPerson",

@@ -31,12 +31,34 @@ async fn whose_own_appointment_is_cancelled_opens_no_other() {
 async fn of_an_unscheduled_visit_is_found_among_the_encounters() {
     let ehr = Ehr::default()
         .finding("Appointment?patient", &[])
-        .finding("Encounter?patient", &[encounter("X", "jane", "X"), encounter("E", "jane", "A")]);
+        .finding("Encounter?patient", &[begun("X", "jane", "X"), begun("E", "jane", "A")]);
     for launcher in [jane(), finn()] {
         let visit = launch(&ehr, &of_session("csn-A"), &launcher).await.visit();
         assert_eq!((visit.session_id.as_str(), visit.encounter.unwrap().as_str()), ("csn-A", "E"));
     }
     assert_eq!(launch(&ehr, &of_session("csn-Z"), &jane()).await.refusal(), Refusal::NothingFound);
+}
+
+#[tokio::test]
+async fn of_a_visit_that_nobody_has_begun_opens_for_staff_alone() {
+    let ehr = Ehr::default()
+        .finding("Appointment?patient", &[])
+        .finding("Encounter?patient", &[encounter("E", "jane", "A")]);
+    assert_eq!(launch(&ehr, &of_session("csn-A"), &jane()).await.refusal(), Refusal::NothingFound);
+    assert!(launch(&ehr, &of_session("csn-A"), &finn()).await.visit().appointment.is_none());
+}
+
+#[tokio::test]
+async fn of_another_day_s_visit_opens_neither_that_nor_today_s() {
+    let tomorrow = 24 * 60;
+    let both = [appointment("A", "jane", 0), appointment("B", "jane", tomorrow)];
+    let ehr = Ehr::default().finding("Appointment?patient", &both);
+    let launch = launch(&ehr, &of_session("csn-B"), &jane()).await;
+    assert_eq!(launch.asked, ["Appointment?patient=jane&date=ge2026-11-14&date=le2027-01-20"]);
+    assert_eq!(
+        launch.refusal(),
+        Refusal::TooEarly { start: minutes(tomorrow), opens_at: minutes(tomorrow - 30) }
+    );
 }
 
 #[tokio::test]
