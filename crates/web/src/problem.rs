@@ -60,6 +60,10 @@ pub(crate) enum Problem {
     NotFound,
     /// What was sent cannot be used.
     BadRequest(&'static str),
+    /// What was sent is larger than anything we ask for.
+    TooLarge,
+    /// The address is there, but not for this.
+    WrongMethod,
     /// Too many came; come again after this time.
     TooMany(Duration),
     /// The visit's rules say no.
@@ -103,7 +107,24 @@ impl Problem {
             | Self::Forged
             | Self::NotFound
             | Self::BadRequest(_)
+            | Self::TooLarge
+            | Self::WrongMethod
             | Self::TooMany(_) => None,
+        }
+    }
+
+    /// What axum refused by itself, before a handler could: it answers a line
+    /// of text at most, which is for nobody at a browser.
+    fn of_bare(response: &Response) -> Option<Self> {
+        let content_type = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if content_type.is_some_and(|kind| !kind.starts_with("text/plain")) {
+            return None;
+        }
+        match response.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Some(Self::TooLarge),
+            StatusCode::METHOD_NOT_ALLOWED => Some(Self::WrongMethod),
+            status if status.is_client_error() => Some(Self::BadRequest("What was sent cannot be read.")),
+            _ => None,
         }
     }
 }
@@ -206,7 +227,10 @@ pub(crate) async fn render(State(state): State<AppState>, request: Request, next
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("application/json"));
     let mut response = next.run(request).await;
-    let Some(trouble) = response.extensions_mut().remove::<Arc<Trouble>>() else { return response };
+    let told = response.extensions_mut().remove::<Arc<Trouble>>();
+    let Some(trouble) = told.or_else(|| Some(Arc::new(Problem::of_bare(&response)?.into()))) else {
+        return response;
+    };
 
     let reference = state.random.token::<6>();
     let words = Words::of(&trouble.problem, trouble.ehr.as_deref());
@@ -221,9 +245,12 @@ pub(crate) async fn render(State(state): State<AppState>, request: Request, next
     if let Some(seconds) = words.retry_after {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    // Cookies that were taken away on the way here stay away.
-    for cookie in response.headers().get_all(header::SET_COOKIE) {
-        answer.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    // Cookies that were taken away on the way here stay away; a wrong method
+    // is told the right ones (RFC 9110, 15.5.6).
+    for name in [header::SET_COOKIE, header::ALLOW] {
+        for value in response.headers().get_all(&name) {
+            answer.headers_mut().append(&name, value.clone());
+        }
     }
     if let Some(ehr) = &trouble.ehr {
         answer.extensions_mut().insert(crate::headers::Framed(Arc::clone(ehr)));

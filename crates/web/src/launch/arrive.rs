@@ -1,11 +1,12 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use axum_extra::extract::CookieJar;
-use fhir::{DisplayText, FhirClient, Resolution, ResolvedVisit};
+use fhir::{DisplayText, FhirClient, FhirError, Resolution, ResolvedVisit};
 use oauth::LaunchKind;
 use reception::{Arrived, Arriving};
 use storage::{SeatCard, VisitCard};
+use tokio::time::{Instant, timeout_at};
 use visit::FhirId;
 
 use super::{choose, grant::Grant};
@@ -18,15 +19,20 @@ use crate::{
     state::{AppState, Ehr},
 };
 
+/// The longest that a person waits for what the EHR answers, all steps
+/// together.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 /// From what was granted to a seat: finds the visit, brings the person there
 /// and sends the browser after them. `chosen` is what they chose among
-/// several.
+/// several; `by` is when their patience ends.
 pub(super) async fn go_to_visit(
     state: &AppState,
     ehr: &Arc<Ehr>,
     jar: CookieJar,
     grant: Grant,
     chosen: Option<FhirId>,
+    by: Instant,
 ) -> Result<Response, Trouble> {
     if grant.kind == LaunchKind::DeviceTest {
         let answer = device_test::send_to_test(state, ehr, &grant.person).await.at(ehr)?;
@@ -34,11 +40,13 @@ pub(super) async fn go_to_visit(
     }
     let client = FhirClient::new(Arc::clone(&state.http), Arc::clone(&ehr.fhir), grant.token());
     let (hint, launcher) = (grant.hint(ehr).at(ehr)?, grant.launcher().at(ehr)?);
-    let resolution = match &chosen {
-        None => fhir::resolve(&client, &hint, &launcher, &*state.clock, &ehr.rules).await,
-        Some(id) => fhir::choose(&client, &hint, &launcher, id, &*state.clock, &ehr.rules).await,
-    };
-    match resolution.at(ehr)? {
+    let resolution = timeout_at(by, async {
+        match &chosen {
+            None => fhir::resolve(&client, &hint, &launcher, &*state.clock, &ehr.rules).await,
+            Some(id) => fhir::choose(&client, &hint, &launcher, id, &*state.clock, &ehr.rules).await,
+        }
+    });
+    match resolution.await.unwrap_or(Err(FhirError::TooSlow(PATIENCE))).at(ehr)? {
         Resolution::Visit(visit) => {
             let arrived = arrive(state, ehr, &grant, *visit).await.at(ehr)?;
             let jar =

@@ -7,6 +7,7 @@ use axum::{
 use axum_extra::extract::CookieJar;
 use oauth::{Callback, LaunchError};
 use storage::{PendingKind, TokenHash};
+use tokio::time::Instant;
 use visit::EhrId;
 
 use super::{arrive, grant::Grant, start::StoredLaunch};
@@ -42,6 +43,7 @@ pub(super) async fn get(
     let jar = cookies::take_away(&state, jar, purpose);
 
     // 3. Redeem the code and learn who launched.
+    let by = Instant::now() + arrive::PATIENCE;
     let kind = pending.kind;
     let granted = match state.smart.redeem(&ehr.connection, pending, callback).await {
         Ok(granted) => granted,
@@ -56,5 +58,5 @@ pub(super) async fn get(
     state.record(Action::Launched, actor, Outcome::Success).await;
 
     // 4. Which visit?
-    arrive::go_to_visit(&state, ehr, jar, grant, None).await
+    arrive::go_to_visit(&state, ehr, jar, grant, None, by).await
 }

@@ -11,10 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use outside::RandomExt;
 use serde::{Deserialize, Serialize};
 use storage::{PendingKind, TokenHash};
+use tokio::time::Instant;
 use visit::{EhrId, FhirId};
 
 use super::{
-    arrive::{framed, go_to_visit},
+    arrive::{self, framed, go_to_visit},
     grant::Grant,
 };
 use crate::{
@@ -108,7 +109,8 @@ pub(super) async fn post(
     let offer = read(ehr, stored).at(ehr)?;
     let jar = cookies::take_away(&state, jar, Purpose::Choice(&id));
     // What was chosen is looked up again: only what the EHR offers now counts.
-    go_to_visit(&state, ehr, jar, offer.grant, Some(chosen.choice)).await
+    let by = Instant::now() + arrive::PATIENCE;
+    go_to_visit(&state, ehr, jar, offer.grant, Some(chosen.choice), by).await
 }
 
 fn read(ehr: &Ehr, stored: Option<Vec<u8>>) -> Result<Offer, Problem> {

@@ -77,6 +77,20 @@ impl Words {
             Problem::BadRequest(what) => {
                 Self::new(StatusCode::BAD_REQUEST, "bad-request", "That did not work", *what, START_AGAIN)
             }
+            Problem::TooLarge => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "That did not work",
+                "What was sent is too large.",
+                START_AGAIN,
+            ),
+            Problem::WrongMethod => Self::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "That did not work",
+                "This address cannot be used in this way.",
+                START_AGAIN,
+            ),
             Problem::TooMany(wait) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-requests",

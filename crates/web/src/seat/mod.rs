@@ -10,6 +10,7 @@ mod tab;
 
 use axum::{
     Router,
+    http::StatusCode,
     routing::{get, post},
 };
 
@@ -36,5 +37,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/seat/{seat}/invitations/renew", post(invitations::renew))
         .route("/seat/{seat}/join", post(room::join))
         .route("/seat/{seat}/room/offer", post(room::offer))
-        .route("/handover/{code}", get(actions::hand_over))
+        // Mail scanners and previews look at a link before a person does; a
+        // look must not use it up.
+        .route("/handover/{code}", get(actions::hand_over).head(async || StatusCode::NO_CONTENT))
 }
