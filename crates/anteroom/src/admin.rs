@@ -7,13 +7,13 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use audit::{Action, Actor, Record};
 use secrecy::{ExposeSecret, SecretString};
-use storage::{Operators, Storage};
+use storage::{AuditLog, Operators};
 
 use crate::{
     cli::AdminCommand,
     compose::{self, Outside},
-    config::Configuration,
 };
 
 /// As NIST SP 800-63B asks of a password that stands alone, and a little more.
@@ -25,15 +25,18 @@ pub(crate) async fn run(command: &AdminCommand) -> anyhow::Result<()> {
     match command {
         AdminCommand::AddUser { name, password_file, config } => {
             check_name(name)?;
-            let storage = open(&config.config, &outside).await?;
+            let (_, storage) = compose::open_kept(&config.config, &outside).await?;
             let password = password(password_file.as_deref())?;
             let phc = web::hash_password(&password, &*outside.random)?;
-            storage.set_password(name, &phc, outside.clock.now()).await?;
+            let now = outside.clock.now();
+            storage.set_password(name, &phc, now).await?;
+            let change = Action::OperatorChanged { operator: name.clone() };
+            storage.append(&Record::new(now, change, Actor::System)).await?;
             storage.close().await;
             println!("{name} may sign in at /admin. Sessions with an earlier password have ended.");
         }
         AdminCommand::ListUsers(config) => {
-            let storage = open(&config.config, &outside).await?;
+            let (_, storage) = compose::open_kept(&config.config, &outside).await?;
             for name in storage.list_operators().await? {
                 println!("{name}");
             }
@@ -41,12 +44,6 @@ pub(crate) async fn run(command: &AdminCommand) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn open(config: &Path, outside: &Outside) -> anyhow::Result<Storage> {
-    let server = Configuration::load(config)?.server;
-    let master_key = compose::open_data_dir(&server, &*outside.random)?;
-    compose::open_storage(&server, &master_key, outside).await
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {

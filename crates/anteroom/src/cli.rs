@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use url::Url;
-use visit::EhrId;
+use visit::{EhrId, Person};
 
 use crate::telemetry::LogOptions;
 
@@ -53,6 +53,14 @@ pub(crate) enum Command {
     /// Manages the operators who may sign in at /admin.
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Follows the audit log's chain of hashes, or exports it.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Takes a person out of what is kept, by their id at the EHR.
+    ///
+    /// Seats and events then name a random pseudonym; names, tokens, sessions and device tests are
+    /// gone. The audit log stays as it is, and tells of the purge.
+    Purge(PurgeOptions),
     /// Prints what has to be registered with each EHR.
     Registration(ConfigOptions),
 }
@@ -117,6 +125,33 @@ pub(crate) struct KeysOptions {
     /// Only this EHR connection.
     #[arg(long, env = "ANTEROOM_EHR_ID", value_name = "ID")]
     pub(crate) ehr: Option<EhrId>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Follows the whole chain. Keep the hash that it prints elsewhere: it proves later that nothing
+    /// before it was changed. The exit code is 1 where the chain is broken.
+    Verify(ConfigOptions),
+    /// Writes the log to standard output, one FHIR R4 AuditEvent (JSON) a line.
+    Export {
+        /// Only entries after this number.
+        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+        after: u64,
+        #[command(flatten)]
+        config: ConfigOptions,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PurgeOptions {
+    /// The EHR connection that knows the person.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ehr: EhrId,
+    /// The person's FHIR resource, as Patient/eVa-1 or Practitioner/eb3d.
+    #[arg(long, value_name = "TYPE/ID")]
+    pub(crate) person: Person,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
 }
 
 #[derive(Debug, Subcommand)]

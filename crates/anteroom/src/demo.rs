@@ -23,7 +23,7 @@ use url::Url;
 use crate::{
     cli::DemoOptions,
     compose::{self, Anteroom, Outside},
-    config::{Configuration, MEDIA_PORT},
+    config::{self, Configuration, MEDIA_PORT},
     outgoing::Outgoing,
     private, stop,
 };
@@ -31,6 +31,8 @@ use crate::{
 /// Where things listen unless they are told otherwise, and nobody else does.
 const ANTEROOM_PORT: u16 = 8080;
 const EHR_PORT: u16 = 8081;
+
+const DATABASE_URL: &str = "ANTEROOM_SERVER__DATABASE_URL";
 
 /// Who may sign in at `/admin`.
 const OPERATOR: &str = "demo";
@@ -107,9 +109,11 @@ impl Demo {
         });
         fs::write(&file, settings::configuration(&public_url, &ehr, media_port))
             .with_context(|| format!("{} cannot be written", file.display()))?;
-        let database_url =
-            options.database_url.clone().map(|url| ("ANTEROOM_SERVER__DATABASE_URL".to_owned(), url));
-        let configuration = Configuration::load_with(&file, database_url)?;
+        // The demo makes an operator: a database that a variable names for
+        // the real program is not for it.
+        let environment = config::environment().filter(|(name, _)| name != DATABASE_URL);
+        let database_url = options.database_url.clone().map(|url| (DATABASE_URL.to_owned(), url));
+        let configuration = Configuration::load_with(&file, environment.chain(database_url))?;
         let password = add_operator(&configuration, &outside).await?;
         let anteroom = Anteroom::start(configuration, listener, outside).await?;
 

@@ -15,6 +15,7 @@ mod links_tests;
 mod master_key;
 mod outgoing;
 mod private;
+mod records;
 mod registration;
 mod serve;
 mod simulated_ehr;
@@ -51,6 +52,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(options) => return check::run(&options.config).await,
         Command::Keys(command) => keys::run(&command)?,
         Command::Admin(command) => admin::run(&command).await?,
+        Command::Audit(command) => records::audit(&command).await?,
+        Command::Purge(options) => records::purge(&options).await?,
         Command::Registration(options) => registration::run(&options.config)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -49,10 +49,7 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// Reads the file, and the environment over it.
     pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
-        // A variable that is no Unicode is none of ours.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        Self::load_with(path, environment)
+        Self::load_with(path, environment())
     }
 
     /// Reads the file, and these variables over it.
@@ -83,6 +80,12 @@ impl Configuration {
         let media = Media::read(root.section_or_empty("media"));
         Ok(Self { server: server?, ehrs: ehrs?, backend: backend?, media: media? })
     }
+}
+
+/// The environment's variables; one that is no Unicode is none of ours.
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn ehr_connections(root: &mut Section<'_>, public_url: Option<&Url>) -> Result<Vec<EhrConnection>, Noted> {
