@@ -2,19 +2,24 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { PlainBrowser } from "../support/plain-browser.mjs";
 import { PostgresServer } from "../support/postgres.mjs";
 import { newVisits } from "../support/simulated-ehr.mjs";
 import { until } from "../support/until.mjs";
-import { House, at } from "./house.mjs";
+import { Guests } from "./guests.mjs";
+import { House, at, holds } from "./house.mjs";
 
 const patience = { timeout: 90_000 };
 let postgres, house, a, b;
 
 before(async () => {
   postgres = await PostgresServer.start();
-  house = await House.open("postgres-restart", { database: postgres.url });
+  house = await House.open("postgres-restart", {
+    database: postgres.url,
+    media: 'public_addresses = ["127.0.0.1"]',
+  });
   a = await house.start("a");
   b = await house.start("b");
 });
@@ -54,6 +59,30 @@ test("while it is away nobody is ready and pages say so; then all goes on by its
   assert.ok(heard.at - pressed < 4000, `heard on the other node after ${heard.at - pressed} ms`);
   assert.equal(again.all("changed").length, before + 1);
   again.close();
+});
+
+test("whoever is in the room stays there together", patience, async () => {
+  const guests = new Guests();
+  const comesIn = async (tab) => {
+    await guests.join(tab);
+    await until("the room has seen it", async () => (await tab.reload()).state === "connected");
+  };
+  const by = (node, user) => house.launch("provider", user, "ana-now", new PlainBrowser(at(node)));
+  const [onA, onB] = [await by("a", "finn"), await by("b", "okafor")];
+  await comesIn(onA);
+  await comesIn(onB);
+  await holds(a, 2);
+
+  await postgres.stopImmediately();
+  // For longer than a node's word is good, so that each could take the other for dead.
+  await pause(9000);
+  await postgres.resume();
+
+  const third = await until("the other node lets somebody in", () => by("b", "brandt"));
+  await comesIn(third);
+  await holds(a, 3);
+  for (const tab of [onA, onB]) assert.equal((await tab.reload()).state, "connected");
+  await guests.stop();
 });
 
 test("nothing that was committed is lost, whatever else it cuts off", patience, async () => {

@@ -64,7 +64,7 @@ test("a waiting page whose node is killed goes on by the other", patience, async
   const clinician = await house.launch("provider", "finn", "ana-now", new PlainBrowser(at("b")));
   await clinician.press("admit", patient.page.url().split("/").at(-1));
   await patient.at("room");
-  await person.leave();
+  await goHome(b, patient);
   await a.start();
 });
 
@@ -83,7 +83,7 @@ test("both meet in one room, and find one another again when its node is killed"
   // The EHR has heard nothing of it: they were back within the grace time.
   const statuses = (await house.reports()).map((report) => report.connection_status);
   assert.deepEqual(statuses, ["1", "1"]);
-  await Promise.all([patient.page.context().close(), clinician.page.context().close()]);
+  await goHome(other, patient, clinician);
   await holder.start();
 });
 
@@ -96,7 +96,7 @@ test("a node that is told to stop hands its room over", patience, async (t) => {
   assert.equal(code, 0);
   t.diagnostic(`together again after ${((performance.now() - stopped) / 1000).toFixed(1)} s`);
   await holds(other, 2);
-  await Promise.all([patient.page.context().close(), clinician.page.context().close()]);
+  await goHome(other, patient, clinician);
   await holder.start();
 });
 
@@ -114,6 +114,16 @@ async function meet() {
   await patient.at("room");
   await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
   return { patient, clinician };
+}
+
+/** They leave, and the node has noticed: the next test counts people. */
+async function goHome(node, ...views) {
+  for (const view of views) {
+    await view.button("Leave").click();
+    await view.at("left");
+    await view.page.context().close();
+  }
+  await holds(node, 0);
 }
 
 async function whoHoldsTheRoom() {
