@@ -234,6 +234,21 @@ async fn forged_and_expired_links_open_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_tries_tokens_is_slowed_down() {
+    let house = House::open().await;
+    let mut stranger = Browser::new();
+    for _ in 0..60 {
+        assert_eq!(shown(&stranger.open(house.at("/guest/x")).await), "guest-link-unknown");
+    }
+    let page = stranger.open(house.at("/guest/x")).await;
+    assert_eq!((page.status, shown(&page).as_str()), (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"));
+    assert_eq!(shown(&stranger.open(house.link(CLINICIAN)).await), "too-many-requests");
+    house.clock.advance(SignedDuration::from_secs(2));
+    assert_eq!(shown(&stranger.open(house.link(CLINICIAN)).await), "visit");
+    house.anteroom.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn five_wrong_answers_lock_a_link() {
     let house = House::open().await;
     let mut clinician = house.clinician().await;

@@ -26,7 +26,9 @@ function prepare() {
 }
 
 function showDateOfBirth(asks) {
-  document.getElementById('invite-born-field').hidden = asks.value !== 'date-of-birth';
+  const asked = asks.value === 'date-of-birth';
+  document.getElementById('invite-born-field').hidden = !asked;
+  document.getElementById('invite-born').required = asked;
 }
 
 function tell(error) {

@@ -1,5 +1,5 @@
 use askama::Template;
-use links::guest::GuestState;
+use links::guest::{FactorKind, GuestState};
 use visit::{Role, SeatId};
 
 use super::{Page, Shell, person::role_words};
@@ -47,6 +47,39 @@ impl Invitation {
     }
 }
 
+/// What the form shows as chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Inviting {
+    /// For whom the link is.
+    pub role: Role,
+    /// What is asked besides.
+    pub asks: Option<FactorKind>,
+}
+
+impl Inviting {
+    /// Who can be invited, the most frequent first.
+    const ROLES: &[(Role, &str)] = &[
+        (Role::Interpreter, "Interpreter"),
+        (Role::Proxy, "Family or caregiver"),
+        (Role::Patient, "Patient without portal"),
+        (Role::Guest, "Guest"),
+    ];
+
+    fn asks_for_code(self) -> bool {
+        self.asks == Some(FactorKind::Code)
+    }
+
+    fn asks_for_date(self) -> bool {
+        self.asks == Some(FactorKind::DateOfBirth)
+    }
+}
+
+impl Default for Inviting {
+    fn default() -> Self {
+        Self { role: Role::Interpreter, asks: None }
+    }
+}
+
 /// A clinician's links for people without a launch. The visit's page shows the
 /// part with the id `invitations`.
 #[derive(Debug, Template)]
@@ -62,6 +95,8 @@ pub struct InvitationsPage {
     pub invitations: Vec<Invitation>,
     /// The link that was made just now.
     pub fresh: Option<FreshInvitation>,
+    /// What the form shows as chosen.
+    pub inviting: Inviting,
     /// Why no link was made.
     pub problem: Option<&'static str>,
 }

@@ -40,7 +40,7 @@ pub use error::{ErrorPage, NextStep};
 pub use guest::{AnswerProblem, GuestPage};
 pub use hand_over::{NewWindowPage, RedirectPostPage};
 pub use home::HomePage;
-pub use invitations::{FreshInvitation, Invitation, InvitationsPage};
+pub use invitations::{FreshInvitation, Invitation, InvitationsPage, Inviting};
 pub(crate) use person::name_list;
 pub use person::{Participant, RosterPerson};
 pub use room::{RoomPage, RoomView};

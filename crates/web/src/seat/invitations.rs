@@ -5,8 +5,8 @@
 use axum::{Form, extract::State, response::Response};
 use jiff::SignedDuration;
 use links::guest::{
-    Answer, Command as LinkCommand, GuestLink, GuestRefused, GuestState, GuestToken, NewGuestLink,
-    SecondFactor, apply,
+    Answer, Command as LinkCommand, FactorKind, GuestLink, GuestRefused, GuestState, GuestToken,
+    NewGuestLink, SecondFactor, apply,
 };
 use outside::RandomExt;
 use reception::ReceptionError;
@@ -18,7 +18,7 @@ use super::tab::Tab;
 use crate::{
     by_link::born,
     headers::Framed,
-    pages::{FreshInvitation, Invitation, InvitationsPage, Shell},
+    pages::{FreshInvitation, Invitation, InvitationsPage, Inviting, Shell},
     problem::{AtEhr, Problem, Trouble},
     respond::html,
     state::AppState,
@@ -32,12 +32,23 @@ const MOST_LINKS: usize = 20;
 const ROUNDS: usize = 16;
 
 #[derive(Deserialize)]
-pub(super) struct Inviting {
+pub(super) struct Wanted {
     csrf: String,
     role: Role,
     asks: Asks,
     #[serde(default)]
     born: String,
+}
+
+impl Wanted {
+    fn chosen(&self) -> Inviting {
+        let asks = match self.asks {
+            Asks::Nothing => None,
+            Asks::Code => Some(FactorKind::Code),
+            Asks::DateOfBirth => Some(FactorKind::DateOfBirth),
+        };
+        Inviting { role: self.role, asks }
+    }
 }
 
 /// What is asked besides the link.
@@ -57,21 +68,22 @@ pub(super) struct About {
 
 pub(super) async fn get(State(state): State<AppState>, tab: Tab) -> Result<Response, Trouble> {
     may_invite(&tab)?;
-    page(&state, tab, None, None).await
+    page(&state, tab, Told::Nothing).await
 }
 
 /// Makes a link and shows it.
 pub(super) async fn make(
     State(state): State<AppState>,
     tab: Tab,
-    Form(form): Form<Inviting>,
+    Form(form): Form<Wanted>,
 ) -> Result<Response, Trouble> {
     tab.check_csrf(&form.csrf)?;
     may_invite(&tab)?;
     let now = state.clock.now();
     let good = state.links.guests.links_of(&tab.visit.id).await.at(&tab.ehr)?;
     if good.iter().filter(|stored| is_good(&stored.link, now)).count() >= MOST_LINKS {
-        return page(&state, tab, None, Some("This visit has many links already. Revoke one first.")).await;
+        let words = "This visit has many links already. Revoke one first.";
+        return page(&state, tab, Told::Refused(form.chosen(), words)).await;
     }
 
     // 1. What is asked besides, if anything.
@@ -84,7 +96,7 @@ pub(super) async fn make(
         (_, None) => None,
     };
     if form.asks == Asks::DateOfBirth && answer.is_none() {
-        return page(&state, tab, None, Some("Enter the person's date of birth.")).await;
+        return page(&state, tab, Told::Refused(form.chosen(), "Enter the person's date of birth.")).await;
     }
     let second_factor =
         answer.map(|answer| SecondFactor::new(&state.links.factor_key, state.random.bytes(), &answer));
@@ -107,7 +119,7 @@ pub(super) async fn make(
     let mut url = state.public_url.clone();
     url.set_path(&format!("/guest/{}", token.expose()));
     let code = code.map(|code| format!("{} {}", &code[..3], &code[3..]));
-    page(&state, tab, Some(FreshInvitation { url: url.into(), code, role: form.role }), None).await
+    page(&state, tab, Told::Made(FreshInvitation { url: url.into(), code, role: form.role })).await
 }
 
 /// Ends a link, and takes whoever came by it out of the visit.
@@ -127,7 +139,7 @@ pub(super) async fn revoke(
         Err(error) => return Err(error).at(&tab.ehr),
     }
     tracing::info!(visit = %tab.visit.id, seat = %form.seat, by = %by, "a direct link was revoked");
-    page(&state, tab, None, None).await
+    page(&state, tab, Told::Nothing).await
 }
 
 /// Lets another device open a link.
@@ -140,7 +152,7 @@ pub(super) async fn renew(
     may_invite(&tab)?;
     let by = tab.seat.id.clone();
     change(&state, &tab, &form.seat, LinkCommand::Renew { by }).await.at(&tab.ehr)?;
-    page(&state, tab, None, None).await
+    page(&state, tab, Told::Nothing).await
 }
 
 /// Refuses a seat whose direct link was revoked: it is not taken again.
@@ -191,12 +203,19 @@ fn is_good(link: &GuestLink, now: jiff::Timestamp) -> bool {
     link.state != GuestState::Revoked && now < link.expires_at
 }
 
-async fn page(
-    state: &AppState,
-    tab: Tab,
-    fresh: Option<FreshInvitation>,
-    problem: Option<&'static str>,
-) -> Result<Response, Trouble> {
+/// What the page says of the form that was sent.
+enum Told {
+    Nothing,
+    Made(FreshInvitation),
+    Refused(Inviting, &'static str),
+}
+
+async fn page(state: &AppState, tab: Tab, told: Told) -> Result<Response, Trouble> {
+    let (fresh, inviting, problem) = match told {
+        Told::Nothing => (None, Inviting::default(), None),
+        Told::Made(fresh) => (Some(fresh), Inviting::default(), None),
+        Told::Refused(inviting, problem) => (None, inviting, Some(problem)),
+    };
     let now = state.clock.now();
     let links = state.links.guests.links_of(&tab.visit.id).await.at(&tab.ehr)?;
     let invitations = links.into_iter().map(|stored| stored.link).filter(|link| is_good(link, now));
@@ -214,6 +233,7 @@ async fn page(
             })
             .collect(),
         fresh,
+        inviting,
         problem,
     };
     let mut response = html(&page).at(&tab.ehr)?;

@@ -198,6 +198,10 @@ fn a_link_is_shown_once_and_renewed_only_while_a_device_holds_it() {
     assert_eq!(text(select(&html, "#invitation-code")[0]), "123 456");
     assert_eq!(select(&html, "form[action$='/renew']").len(), 1);
     assert_eq!(select(&html, "form[action$='/revoke']").len(), 3);
+    let refused = sample("invitations-refused").document();
+    let chosen: Vec<_> =
+        select(&refused, "option[selected]").iter().filter_map(|option| option.attr("value")).collect();
+    assert_eq!(chosen, ["patient", "date-of-birth"], "what was chosen stays");
     let listed = sample("invitations").document();
     assert_eq!(select(&listed, "input[readonly]").len(), 0);
 }

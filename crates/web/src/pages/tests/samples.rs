@@ -191,6 +191,10 @@ fn invitations(code: Option<&str>, problem: Option<&'static str>) -> Invitations
             code: Some(code.into()),
             role: Role::Interpreter,
         }),
+        inviting: problem.map_or_else(Inviting::default, |_| Inviting {
+            role: Role::Patient,
+            asks: Some(FactorKind::DateOfBirth),
+        }),
         problem,
     }
 }
