@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Browser, View, devices } from "../support/browser.mjs";
-import { Desk, launchUrl } from "../support/simulated-ehr.mjs";
+import { Browser, devices } from "../support/browser.mjs";
+import { Desk } from "../support/simulated-ehr.mjs";
 import { stage } from "./stage.mjs";
 
 const here = stage("device-test");
@@ -84,22 +84,18 @@ for (const { what, having, says, reason } of [
 }
 
 test("a page that embeds ours and keeps the camera from it is told apart", patience, async () => {
-  const { ehr } = here.demo;
-  const person = await here.person();
-  const launch = await launchUrl(ehr, "device-test", "ana", "ana-now");
-  await person.context.route(`${ehr}/without-allow`, (route) =>
-    route.fulfill({ contentType: "text/html", body: `<iframe name="visit" src="${launch.replaceAll("&", "&amp;")}"></iframe>` }),
-  );
-  const { page } = await person.open(`${ehr}/without-allow`);
-  const view = new View(page, page.frame({ name: "visit" }));
+  const portal = await Desk.portal(await here.person(), here.demo.ehr, "ana", "in-page");
+  await portal.view.frame.evaluate(() => document.querySelector("iframe").removeAttribute("allow"));
+  const view = await portal.open("device-test", "ana-now");
   await view.at("device-test");
   const { reason_codes: reasons } = await reported(view, () => runTest(view));
   assert.ok(reasons.includes("blocked-by-embedder"), reasons.join());
   await view.says("The page around this one keeps the camera from it.");
+  here.people.forEach((person) => person.forgive(/Permissions policy violation: (camera|microphone)/));
 });
 
 test("where UDP does not come through, TCP is measured", patience, async (t) => {
-  const browser = await Browser.start([...devices.there, "--force-webrtc-ip-handling-policy=disable_non_proxied_udp"]);
+  const browser = await Browser.start([...devices.there, "--webrtc-ip-handling-policy=disable_non_proxied_udp"]);
   t.after(() => browser.stop());
   const person = await here.personIn(browser);
   const view = await (await Desk.portal(person, here.demo.ehr, "ana")).open("device-test", "ana-now");

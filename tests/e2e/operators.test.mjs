@@ -26,7 +26,7 @@ test("whoever has no account stays outside", patience, async () => {
 
 test("a report that the EHR refused is shown with its answer, found by CSN, and tried again", patience, async () => {
   const { ehr } = here.demo;
-  await statusAnswers(ehr, "bad-request");
+  await statusAnswers(ehr, "400");
   const { schedule } = await meet(here);
   const { csn } = (await allVisits(ehr)).find(({ key }) => key === "ana-now");
 
@@ -44,7 +44,7 @@ test("a report that the EHR refused is shown with its answer, found by CSN, and 
   assert.match(await failed.first().innerText(), /400/);
   await view.look("admin-notifications-failed");
 
-  await statusAnswers(ehr, "normal");
+  await statusAnswers(ehr, "ok");
   for (let left = 2; left > 0; left -= 1) {
     await failed.first().getByRole("button").click();
     await view.at("admin-notifications");
@@ -71,7 +71,7 @@ test("a report that the EHR refused is shown with its answer, found by CSN, and 
 });
 
 test("a report that fails for a while is delivered by itself", patience, async () => {
-  await statusAnswers(here.demo.ehr, "server-error", 2);
+  await statusAnswers(here.demo.ehr, "500", 2);
   const { schedule } = await meet(here);
   await schedule.light("ana-now", "ana", "connected");
   await schedule.light("ana-now", "finn", "connected");

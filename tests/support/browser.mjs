@@ -92,12 +92,17 @@ export class Person {
 
   /** Chromium tells the console about every answer with an error status; here one is meant. */
   forgiveStatus() {
-    this.troubles = this.troubles.filter((trouble) => !trouble.includes("the server responded with a status"));
+    this.forgive(/the server responded with a status/);
   }
 
   /** The network, or the server at its other end, was gone; here that is meant. */
   forgiveNetwork() {
-    this.troubles = this.troubles.filter((trouble) => !/net::ERR_/.test(trouble));
+    this.forgive(/net::ERR_/);
+  }
+
+  /** Forgets troubles that are meant. */
+  forgive(meant) {
+    this.troubles = this.troubles.filter((trouble) => !meant.test(trouble));
   }
 
   async leave() {

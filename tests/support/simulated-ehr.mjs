@@ -58,7 +58,7 @@ export async function newVisits(ehr) {
   await control(ehr, "reset", {});
 }
 
-/** Tells the status endpoint what to answer: `normal`, `bad-request`, `server-error` and others; `times`: how often. */
+/** Tells the status endpoint what to answer: `ok`, `400`, `429`, `500` or `hang`; `times`: how often. */
 export async function statusAnswers(ehr, mode, times) {
   await control(ehr, "status", { mode, times });
 }

@@ -1,3 +1,5 @@
+import { backoffMs, waitOrOnline } from './backoff.js';
+
 /** A refusal by the server: `{"code", "message", "retry_after_ms"}`, the last one often null. */
 export class Refused extends Error {
   constructor(status, { code = `http-${status}`, message = 'That did not work.', retry_after_ms: retry } = {}) {
@@ -41,4 +43,19 @@ export async function postJson(url, value) {
 export async function postForm(form) {
   const fields = new URLSearchParams(new FormData(form));
   await post(form.action, fields, 'application/x-www-form-urlencoded;charset=UTF-8');
+}
+
+/**
+ * Goes to an address of ours once the server answers. A browser that cannot load a page shows one of its own, which
+ * does not come back by itself.
+ */
+export async function goWhenThere(url = location.href) {
+  for (let attempt = 0; !(await answers(url)); attempt += 1) await waitOrOnline(backoffMs(attempt));
+  location.replace(url);
+}
+
+/** Whether the server answers for an address, whatever it says. */
+export async function answers(url) {
+  const response = await fetch(url, { method: 'HEAD' }).catch(() => null);
+  return response !== null && response.status < 500;
 }

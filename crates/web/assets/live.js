@@ -4,7 +4,7 @@
  * `anteroom:changed` (detail: the event's data), on `document`.
  */
 import { backoffMs } from './backoff.js';
-import { postForm } from './http.js';
+import { answers, goWhenThere, postForm } from './http.js';
 import { morphChildren } from './morph.js';
 
 const SHOWN_AS_LOST_AFTER_MS = 3_000;
@@ -78,15 +78,15 @@ function remember(event) {
 /** Never while a call or a device test is going on (`data-busy`). */
 async function reloadIfServerAnswers() {
   if (document.querySelector('[data-busy]')) return;
-  const answer = await fetch(location.href, { method: 'HEAD' }).catch(() => null);
-  if (answer !== null && answer.status < 500) location.replace(location.href);
+  if (await answers(location.href)) location.replace(location.href);
 }
 
 function show(change) {
   if (change.page !== page) {
     finished = true;
     stream.close();
-    location.replace(location.href);
+    clearTimeout(silenceTimer);
+    goWhenThere();
     return;
   }
   document.title = change.title;
@@ -110,7 +110,7 @@ function goToReplaced() {
   finished = true;
   stream.close();
   clearTimeout(silenceTimer);
-  location.replace(new URL('replaced', stream.url));
+  goWhenThere(new URL('replaced', stream.url));
 }
 
 /** A form with `data-stays` is sent without leaving the page: a call goes on meanwhile. */

@@ -1,5 +1,6 @@
 /** The room: brings the parts together and says in words how things stand. */
-import { explain } from '../media/errors.js';
+import { goWhenThere } from '../http.js';
+import { explain, situation } from '../media/errors.js';
 import { Controls } from './controls.js';
 import { LocalMedia } from './local-media.js';
 import { Session } from './session.js';
@@ -60,7 +61,7 @@ function leaveTo(reason) {
     return;
   }
   // A refusal that the page does not know of yet must not make it load in a circle.
-  setTimeout(() => location.replace(location.href), reason === 'refused' ? REFUSED_RELOAD_MS : 0);
+  setTimeout(goWhenThere, reason === 'refused' ? REFUSED_RELOAD_MS : 0);
 }
 
 function stop() {
@@ -114,6 +115,7 @@ function showSelf() {
 
 /** A phone must not fall asleep over a visit. */
 async function keepAwake() {
+  if (situation('screen-wake-lock').allowedByPolicy === false) return;
   try {
     wakeLock = await navigator.wakeLock?.request('screen');
   } catch {
