@@ -150,10 +150,10 @@ fn measure(part: Part, selection: &Selection) -> Result<()> {
 fn cold_build() -> Result<()> {
     child::run(Command::new("cargo").args(["fetch", "--locked", "--quiet"]))?;
     let fresh = Fresh(tools::target_dir().join(format!("bench-cold-{}", process::id())));
-    note("Cold `cargo build` (packages fetched)", seconds(build_in(&fresh.0)?));
-    note("`cargo build` with nothing changed", seconds(build_in(&fresh.0)?));
+    note("Cold `cargo build` (packages fetched)", build_in(&fresh.0)?);
+    note("`cargo build` with nothing changed", build_in(&fresh.0)?);
     child::run(Command::new("touch").arg("crates/web/src/lib.rs"))?;
-    note("`cargo build` after a change of `crates/web/src/lib.rs`", seconds(build_in(&fresh.0)?));
+    note("`cargo build` after a change of `crates/web/src/lib.rs`", build_in(&fresh.0)?);
     child::run(node("start.mjs", &fresh.0.join("debug/anteroom"))?.args(["dev build", "5"]))
 }
 
@@ -167,10 +167,22 @@ impl Drop for Fresh {
     }
 }
 
-fn build_in(target: &Path) -> Result<Duration> {
-    let start = Instant::now();
+/// How long a build takes, and how much CPU time: the latter is the same on a busy machine.
+fn build_in(target: &Path) -> Result<String> {
+    let (start, before) = (Instant::now(), cpu_of_children()?);
     child::run(Command::new("cargo").args(["build", "--locked", "--quiet"]).env("CARGO_TARGET_DIR", target))?;
-    Ok(start.elapsed())
+    let cpu = cpu_of_children()?.saturating_sub(before);
+    Ok(format!("{:.1} s ({:.0} s of CPU)", start.elapsed().as_secs_f64(), cpu.as_secs_f64()))
+}
+
+/// CPU time of the processes that we started and waited for, and of theirs (proc(5): fields 16 and 17 of `stat`, in
+/// clock ticks, of which Linux has 100 a second).
+fn cpu_of_children() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, after_name) = stat.rsplit_once(')').context("stat has no name")?;
+    let mut fields = after_name.split_whitespace().skip(13);
+    let mut ticks = || -> Result<u64> { Ok(fields.next().context("stat is short")?.parse()?) };
+    Ok(Duration::from_millis((ticks()? + ticks()?) * 10))
 }
 
 /// Builds all that is measured together, so that Cargo chooses features once.
@@ -226,8 +238,4 @@ fn table_head() {
 
 fn note(what: impl Display, measured: impl Display) {
     println!("| {what} | – | {measured} | |");
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }
