@@ -109,13 +109,14 @@ id! {
 id! {
     /// What all launches of one visit share: the CSN for one-to-one visits,
     /// the conference id for group visits.
-    SessionId, "session id", "1 to 128 visible ASCII characters",
-    |text| within(text, 128, |c| c.is_ascii_graphic())
+    SessionId, "session id", "1 to 128 visible ASCII characters, and no %TOKEN%",
+    |text| within(text, 128, |c| c.is_ascii_graphic()) && !is_unfilled(text)
 }
 id! {
     /// Epic's contact serial number: the identifier that an Appointment and
     /// its Encounter share.
-    Csn, "CSN", "1 to 64 visible ASCII characters", |text| within(text, 64, |c| c.is_ascii_graphic())
+    Csn, "CSN", "1 to 64 visible ASCII characters, and no %TOKEN%",
+    |text| within(text, 64, |c| c.is_ascii_graphic()) && !is_unfilled(text)
 }
 id! {
     /// A FHIR resource's logical id. R4 says at most 64 characters; Epic's
@@ -147,6 +148,13 @@ fn within(text: &str, longest: usize, allowed: fn(char) -> bool) -> bool {
     (1..=longest).contains(&text.len()) && text.chars().all(allowed)
 }
 
+/// A token of an FDI record (`%CSN%`) that the EHR did not fill in arrives as
+/// it was written there, in every launch alike: taken as a name, it would bring
+/// all patients into one visit.
+fn is_unfilled(text: &str) -> bool {
+    text.starts_with('%') && text.ends_with('%')
+}
+
 fn is_random_id(text: &str) -> bool {
     text.len() == 22 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
@@ -166,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_the_ehr_did_not_fill_in_names_no_visit() {
+        for raw in ["%CSN%", "%CONFERENCEID%", "%EXTENSION;15354%", "%%", "%"] {
+            assert!(raw.parse::<SessionId>().is_err() && raw.parse::<Csn>().is_err(), "{raw}");
+        }
+        assert!("100%".parse::<SessionId>().is_ok());
+    }
+
+    #[test]
     fn what_tells_who_is_not_in_debug() {
         let session: SessionId = "10000209577".parse().unwrap();
         assert_eq!(format!("{session:?}"), "SessionId(…)");
@@ -173,7 +189,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_csn_is_a_session_id(csn in "[!-~]{1,64}") {
+        fn every_csn_is_a_session_id(csn in "[!-~]{1,64}".prop_filter("filled in", |csn| !is_unfilled(csn))) {
             let parsed: Csn = csn.parse().unwrap();
             prop_assert!(csn.parse::<SessionId>().is_ok());
             let session = SessionId::from(parsed);

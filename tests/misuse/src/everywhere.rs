@@ -17,9 +17,11 @@ pub(crate) fn check(seen: &Seen, method: &Method, ehr: &Ehr) {
     headers(seen);
     cookies(seen);
     secrets(seen, ehr);
-    if seen.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
+    if method == Method::HEAD {
+        assert_eq!(seen.body, "");
+    } else if seen.header("content-type").is_some_and(|kind| kind.starts_with("text/html")) {
         page(seen);
-    } else if seen.status.is_client_error() && method != Method::HEAD {
+    } else if seen.status.is_client_error() {
         let is_json = seen.header("content-type") == Some("application/json");
         assert!(is_json, "{} was refused without a page: {} {}", seen.url, seen.status, seen.body);
     }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use axum::Router;
 use fhir::{CsnSystem, FhirServer, Rules};
 use jiff::tz::TimeZone;
+use links::{LinkScheme, LinkSettings};
 use media::MediaServer;
 use meeting::built_in::{Alone, BuiltIn};
 use notify::Wake;
@@ -24,7 +25,7 @@ use storage::{DatabaseUrl, Operators, Secrecy, Storage, StorageConfig};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use url::Url;
-use visit::Admittance;
+use visit::{Admittance, EhrId};
 use web::{AppState, Ehr, Parts, Readiness, pages::Brand};
 
 /// The EHR connection that tests launch from.
@@ -100,7 +101,7 @@ impl House {
             pending: shared.clone(),
             sessions: shared.clone(),
             device_tests: shared.clone(),
-            links: web::Links::new(shared.clone(), &[7; 32]),
+            links: web::Links::new(shared.clone(), &[7; 32]).with_encrypted(encrypted_links()),
             operators: shared.clone(),
             notices: shared.clone(),
             audit: shared,
@@ -180,6 +181,16 @@ fn room(clock: &Arc<dyn Clock>, random: &Arc<dyn Random>) -> BuiltIn {
         Arc::clone(clock),
         Arc::clone(random),
     )
+}
+
+/// How encrypted links of [`LAMNA`] look; [`OTHER`] has none.
+pub(crate) fn link_settings() -> LinkSettings {
+    LinkSettings::epic("0123456789abcdef0123456789abcdef".into())
+}
+
+fn encrypted_links() -> HashMap<EhrId, Arc<[LinkScheme]>> {
+    let scheme = LinkScheme::new(link_settings()).unwrap();
+    HashMap::from([(LAMNA.parse().unwrap(), Arc::from([scheme]))])
 }
 
 struct AlwaysReady;

@@ -21,6 +21,7 @@ mod discovery;
 mod fhir_answers;
 mod id_tokens;
 mod launch_addresses;
+mod links_without_oauth;
 mod operators;
 mod rates;
 mod rooms;

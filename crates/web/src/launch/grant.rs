@@ -55,7 +55,10 @@ impl Grant {
     /// What the token answer said about the visit. A session id that cannot
     /// be one is an error: which visit is meant would be in doubt.
     pub(super) fn hint(&self, ehr: &Arc<Ehr>) -> Result<VisitHint, Problem> {
-        let session_id = self.context.custom(&ehr.session_id_key).map(session_id).transpose()?;
+        let session_id =
+            self.context.custom(&ehr.session_id_key).map(str::parse::<SessionId>).transpose().map_err(
+                |_| Problem::BadRequest("The link names a visit in a way that we do not understand."),
+            )?;
         let fhir_context = self
             .context
             .fhir_context
@@ -72,13 +75,4 @@ impl Grant {
             fhir_context,
         })
     }
-}
-
-/// A session id as the FDI record's CONTEXT names it. A token that the EHR
-/// did not fill in (`%CSN%`) arrives as it was written there, in every launch
-/// alike: taken as a name, it would bring all patients into one visit.
-fn session_id(text: &str) -> Result<SessionId, Problem> {
-    let is_filled_in = !(text.starts_with('%') && text.ends_with('%'));
-    let named = is_filled_in.then(|| text.parse().ok()).flatten();
-    named.ok_or(Problem::BadRequest("The link names a visit in a way that we do not understand."))
 }
