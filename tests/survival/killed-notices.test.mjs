@@ -65,15 +65,14 @@ test("connects and disconnects reach the EHR at least once and in order", { time
   await statusAnswers(house.ehr.url, "ok");
 
   // 2. Everybody comes and goes, the EHR has its moods, and the program is killed again and again.
-  let isOver = false;
+  let [kills, isOver] = [1, false];
   const all = Promise.all(tabs.map(async (tab) => {
-    for (let times = 0; times < 2; times += 1) {
+    for (let times = 0; times < 2 || kills < 5; times += 1) {
       await comesIn(tab);
       await pause(between(0, 2000));
       await hangsUp(tab);
     }
   })).finally(() => (isOver = true));
-  let kills = 1;
   while (!isOver) {
     await statusAnswers(house.ehr.url, one(["ok", "ok", "500", "hang"]));
     await pause(between(1000, 5000));
@@ -130,7 +129,7 @@ async function everythingWasTold(t) {
     const wanted = said.filter(({ state }) => state !== "withdrawn");
     assert.ok(wanted.every(({ state }) => state === "delivered"), `${person}: ${JSON.stringify(wanted)}`);
     const words = wanted.map(({ status }) => (status === "connected" ? "1" : "2"));
-    // Each came twice and went twice: as many words, less the goings that a quick return overtook.
+    // Each came and went at least twice: as many words, less the goings that a quick return overtook.
     const comings = said.filter(({ status, state }) => status === "connected" || state === "withdrawn");
     assert.ok(comings.length >= 2, `${person}: ${JSON.stringify(said)}`);
     assert.equal(words.at(-1), "2");
