@@ -161,8 +161,7 @@ impl SmartClient {
     /// Forgets a backend token that the EHR refused before its end, so that
     /// the next caller gets another.
     pub async fn forget_backend_token(&self, connection: &Connection, refused: &SecretString) {
-        let is_refused =
-            |token: &BackendToken| token.access_token.expose_secret() == refused.expose_secret();
+        let is_refused = |token: &BackendToken| token.access_token.expose_secret() == refused.expose_secret();
         self.backend_tokens.forget_if(connection.ehr.as_str(), is_refused).await;
     }
 

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     /// Says two things and then waits for ever, or ends.
-    async fn long(ends: bool) -> Response<Body> {
+    fn long(ends: bool) -> Response<Body> {
         let said = stream::iter(["one", "two"].map(Ok::<_, Infallible>));
         let body =
             if ends { Body::from_stream(said) } else { Body::from_stream(said.chain(stream::pending())) };
@@ -267,8 +267,8 @@ mod tests {
     fn connect(buffer: usize) -> (DuplexStream, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
         let router = Router::new()
             .route("/short", get(async || "short"))
-            .route("/long", get(async || long(false).await))
-            .route("/ending", get(async || long(true).await));
+            .route("/long", get(async || long(false)))
+            .route("/ending", get(async || long(true)));
         let (ours, theirs) = duplex(buffer);
         let (stop, stopping) = watch::channel(false);
         let peer = ([127, 0, 0, 1], 9).into();

@@ -147,12 +147,8 @@ impl Core {
         if self.checks() >= self.limits.checks {
             return Err(JoinError::Busy);
         }
-        let candidates: Vec<_> = self
-            .candidates
-            .iter()
-            .filter(|candidate| paths.allow(candidate.proto()))
-            .cloned()
-            .collect();
+        let candidates: Vec<_> =
+            self.candidates.iter().filter(|candidate| paths.allow(candidate.proto())).cloned().collect();
         let (link, sdp) = Link::accept(offer, &candidates, &self.limits, now)?;
         let peer = self.add(now, link, Purpose::Check(Echo::new(now)));
         self.drain(peer);
