@@ -36,7 +36,6 @@ test("in the waiting room: the clinician sees the result beside the patient", pa
   assert.ok(metrics.loss_percent < 5, `${metrics.loss_percent} % lost`);
   await patient.look("waiting-device-test");
 
-  await clinician.page.reload();
   await clinician.says("Device test: works");
   await clinician.look("visit-device-test");
   await patient.at("waiting");

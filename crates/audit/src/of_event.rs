@@ -4,8 +4,9 @@ use visit::{Event, SeatId, Visit};
 use crate::{Action, Actor, Outcome, Record};
 
 /// What the audit log says of an event of this visit, as the visit is after
-/// it. `None` for connections to the room: they come and go by themselves,
-/// and the visit's events and notification records tell of them.
+/// it. `None` for device tests, and for connections to the room: they come and
+/// go by themselves, and the visit's events and notification records tell of
+/// them.
 pub fn record_of(visit: &Visit, event: &Event, at: Timestamp) -> Option<Record> {
     let (action, by) = match event {
         Event::SeatTaken { seat, .. } | Event::SeatRetaken { seat, .. } => (Action::Arrived, Some(seat)),
@@ -15,7 +16,7 @@ pub fn record_of(visit: &Visit, event: &Event, at: Timestamp) -> Option<Record> 
         Event::Left { seat } => (Action::Left, Some(seat)),
         Event::Ended { by } => (Action::Ended, Some(by)),
         Event::Reopened { by } => (Action::Reopened, Some(by)),
-        Event::Connected { .. } | Event::Disconnected { .. } => return None,
+        Event::DevicesTested { .. } | Event::Connected { .. } | Event::Disconnected { .. } => return None,
     };
     Some(Record {
         at,

@@ -81,6 +81,7 @@ impl Reception {
                 Event::Ended { .. } => self.end_room(visit).await,
                 Event::SeatTaken { .. }
                 | Event::Admitted { .. }
+                | Event::DevicesTested { .. }
                 | Event::Connected { .. }
                 | Event::Disconnected { .. }
                 | Event::Reopened { .. } => Ok(()),

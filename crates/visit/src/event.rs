@@ -47,6 +47,11 @@ pub enum Command {
         /// Who.
         seat: SeatId,
     },
+    /// Somebody has tested their camera and sound; the result is kept apart.
+    TestDevices {
+        /// Who.
+        seat: SeatId,
+    },
     /// The backend sees a seat's connection to the room.
     Connect {
         /// Whose.
@@ -121,6 +126,11 @@ pub enum Event {
         /// Who.
         seat: SeatId,
     },
+    /// Camera and sound were tested: whoever shows the result looks again.
+    DevicesTested {
+        /// Whose.
+        seat: SeatId,
+    },
     /// A connection to the room is up.
     Connected {
         /// Whose.
@@ -157,6 +167,7 @@ impl Event {
             | Self::SentBack { seat, .. }
             | Self::Removed { seat, .. }
             | Self::Left { seat }
+            | Self::DevicesTested { seat }
             | Self::Connected { seat, .. }
             | Self::Disconnected { seat, .. } => Some(seat),
             Self::Ended { .. } | Self::Reopened { .. } => None,

@@ -18,6 +18,7 @@ pub fn apply(visit: &Visit, command: Command, now: Timestamp) -> Result<Vec<Even
         Command::SendBack { by, seat } => send_back(visit, by, seat),
         Command::Remove { by, seat } => remove(visit, by, seat),
         Command::Leave { seat } => leave(visit, seat),
+        Command::TestDevices { seat } => test_devices(visit, seat),
         Command::Connect { seat, connection } => connect(visit, seat, connection, now),
         Command::Disconnect { seat, connection } => disconnect(visit, seat, connection),
         Command::End { by } => end(visit, by),
@@ -109,6 +110,11 @@ fn leave(visit: &Visit, seat: SeatId) -> Result<Vec<Event>, Refusal> {
             Ok(cut_off(target).chain([Event::Left { seat }]).collect())
         }
     }
+}
+
+fn test_devices(visit: &Visit, seat: SeatId) -> Result<Vec<Event>, Refusal> {
+    let is_gone = matches!(find(visit, &seat)?.state, SeatState::Left | SeatState::Removed);
+    Ok((!is_gone).then_some(Event::DevicesTested { seat }).into_iter().collect())
 }
 
 fn connect(

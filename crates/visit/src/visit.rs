@@ -192,6 +192,7 @@ impl Visit {
                     seat.move_to(SeatState::Admitted, at);
                 }
             }),
+            Event::DevicesTested { .. } => {}
             Event::Ended { .. } => self.phase = Phase::Ended { at },
             Event::Reopened { .. } => {
                 self.phase = Phase::Open;

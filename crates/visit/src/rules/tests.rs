@@ -223,6 +223,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         1 => two.clone().prop_map(|(by, seat)| Command::SendBack { by, seat }),
         1 => two.prop_map(|(by, seat)| Command::Remove { by, seat }),
         1 => seat.clone().prop_map(|seat| Command::Leave { seat }),
+        1 => seat.clone().prop_map(|seat| Command::TestDevices { seat }),
         3 => link.clone().prop_map(|(seat, connection)| Command::Connect { seat, connection }),
         1 => link.prop_map(|(seat, connection)| Command::Disconnect { seat, connection }),
         1 => seat.clone().prop_map(|by| Command::End { by }),
@@ -284,7 +285,7 @@ proptest! {
         commands in prop::collection::vec(any_command(), 0..30),
         last in any_command(),
     ) {
-        prop_assume!(!matches!(last, Command::Arrive { .. }));
+        prop_assume!(!matches!(last, Command::Arrive { .. } | Command::TestDevices { .. }));
         let mut story = Story::of(admittance);
         for command in commands {
             let _ = story.tell(command);

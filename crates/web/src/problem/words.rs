@@ -291,7 +291,7 @@ fn of_refusal(refusal: &fhir::Refusal, ehr: Option<&Ehr>) -> Words {
         R::TooEarly { start, opens_at } => (
             "It is too early",
             format!("Your visit starts at {}.", at(*start)),
-            format!("Come back from {} on.", at(*opens_at)),
+            format!("Come back at {}, or later.", at(*opens_at)),
         ),
         R::TooLate { closed_at } => (
             "It is too late",

@@ -168,6 +168,8 @@ pub(super) async fn device_test(
 ) -> Result<StatusCode, Trouble> {
     tab.check_csrf(csrf::in_header(&headers))?;
     keep(&state, &tab.visit.ehr, &tab.seat.person, &result).await.at(&tab.ehr)?;
+    let seat = tab.seat.id;
+    state.reception.command(&seat, Command::TestDevices { seat: seat.clone() }).await.at(&tab.ehr)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
