@@ -21,7 +21,7 @@ const browserOf = async (who) => Browser.start([...devices.there, await filmOf(s
 const demo = await Demo.start("pictures");
 const browsers = [await browserOf("patient"), await browserOf("clinician")];
 try {
-  const phone = { viewport: { width: 390, height: 900 }, ...local };
+  const phone = { viewport: { width: 390, height: 916 }, ...local };
   const [ana, finn] = [await browsers[0].person(phone), await browsers[1].person(local)];
   const patient = await (await Desk.portal(ana, demo.ehr, "ana")).open("patient", "ana-now");
   await patient.at("waiting");
@@ -30,7 +30,8 @@ try {
   const clinician = await (await Desk.schedule(finn, demo.ehr, "finn", "in-tab")).open("provider", "ana-now");
   await joinRoom(clinician);
   await admit(clinician, patient, "ana");
-  await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
+  // The first pictures are coarse.
+  for (let time = 0; time < 5; time += 1) await Promise.all([patient.seesAndHears(), clinician.seesAndHears()]);
   await clinician.page.screenshot({ path: join(images, "visit.png") });
 } finally {
   await Promise.all(browsers.map((browser) => browser.stop()));

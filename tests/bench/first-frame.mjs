@@ -4,7 +4,7 @@
 // node tests/bench/first-frame.mjs [times]
 
 import { Browser } from "../support/browser.mjs";
-import { startDemo } from "../support/program.mjs";
+import { Demo } from "../support/demo.mjs";
 import { Desk } from "../support/simulated-ehr.mjs";
 import { judge, median, ms, note } from "./figures.mjs";
 
@@ -13,7 +13,7 @@ const times = Number(process.argv[2] ?? 20);
 // Pictures as often as a camera makes them.
 const camera = ["--use-fake-device-for-media-stream=fps=30", "--use-fake-ui-for-media-stream"];
 
-const demo = await startDemo("bench-first-frame");
+const demo = await Demo.start("bench-first-frame");
 const browser = await Browser.start(camera);
 try {
   const clinician = await meet(demo.ehr);

@@ -5,21 +5,21 @@
 
 import { readFile } from "node:fs/promises";
 
-import { startDemo } from "../support/program.mjs";
+import { Demo } from "../support/demo.mjs";
 import { launchUrl } from "../support/simulated-ehr.mjs";
 import { judge, note } from "./figures.mjs";
 
 const LIMIT_MB = 40;
 const launches = Number(process.argv[2] ?? 100);
 
-const demo = await startDemo("bench-memory");
+const demo = await Demo.start("bench-memory");
 try {
-  const before = await residentMb(demo.program.pid);
+  const before = await residentMb(demo.pid);
   for (let n = 0; n < launches; n += 1) {
     const [kind, user] = n % 2 === 0 ? ["provider", "finn"] : ["patient", "ana"];
     await launch(await launchUrl(demo.ehr, kind, user, "ana-now"));
   }
-  const after = await residentMb(demo.program.pid);
+  const after = await residentMb(demo.pid);
   note("Memory of the demo when it is ready (simulated EHR and media server in it)", `${before.toFixed(1)} MB`);
   const what = `Memory of the demo after ${launches} launches`;
   judge(what, `< ${LIMIT_MB} MB`, `${after.toFixed(1)} MB`, after < LIMIT_MB);

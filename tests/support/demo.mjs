@@ -50,6 +50,11 @@ export class Demo {
     Object.assign(this, urls);
   }
 
+  /** Its process id. */
+  get pid() {
+    return this.#program.pid;
+  }
+
   /** Ends it at once, as a power cut does. */
   async kill() {
     await this.#program.stop("SIGKILL");

@@ -3,9 +3,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { access, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { access, mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -63,31 +62,6 @@ export class Program {
     const [code] = await this.#exited;
     clearTimeout(patience);
     return code;
-  }
-}
-
-/** The demo: Anteroom and the simulated EHR, each on a free port, with an empty data folder. */
-export async function startDemo(name) {
-  const folder = await mkdtemp(join(tmpdir(), "anteroom-demo-"));
-  const readyFile = join(folder, "ready.json");
-  let program;
-  const stop = async () => {
-    await program?.stop();
-    await rm(folder, { recursive: true, force: true });
-  };
-  try {
-    program = await Program.start(name, [
-      "demo",
-      ...["--listen", "127.0.0.1:0"],
-      ...["--ehr-listen", "127.0.0.1:0"],
-      ...["--data-dir", join(folder, "data")],
-      ...["--ready-file", readyFile],
-    ]);
-    const urls = await program.ready(async () => JSON.parse(await readFile(readyFile, "utf8")));
-    return { ...urls, program, stop };
-  } catch (error) {
-    await stop();
-    throw error;
   }
 }
 

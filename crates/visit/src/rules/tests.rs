@@ -145,6 +145,16 @@ fn who_leaves_and_comes_back_has_the_same_seat_and_waits_again() {
 }
 
 #[test]
+fn a_device_test_is_told_while_its_person_is_here() {
+    let mut story = Story::of(Admittance::Manual);
+    story.arrive(PATIENT);
+    let test = Command::TestDevices { seat: seat_id(PATIENT) };
+    assert_eq!(story.tell(test.clone()), Ok(vec![Event::DevicesTested { seat: seat_id(PATIENT) }]));
+    story.tell(Command::Leave { seat: seat_id(PATIENT) }).unwrap();
+    assert_eq!(story.tell(test), Ok(vec![]));
+}
+
+#[test]
 fn a_second_launch_takes_the_seat_over_and_stays_let_in() {
     let mut story = Story::of(Admittance::Manual);
     story.arrive(PROVIDER);
