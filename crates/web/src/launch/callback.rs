@@ -17,6 +17,9 @@ use crate::{
     state::AppState,
 };
 
+/// What finding the visit reads.
+const NEEDED: [&str; 2] = ["Appointment", "Encounter"];
+
 pub(super) async fn get(
     State(state): State<AppState>,
     Path(ehr): Path<String>,
@@ -53,6 +56,11 @@ pub(super) async fn get(
             return Err(Problem::from(error).at(ehr));
         }
     };
+    // The FHIR server has the last word; an operator learns early what to ask for.
+    let missing = granted.scopes.missing_reads(&NEEDED);
+    if !missing.is_empty() {
+        tracing::warn!(ehr = %ehr.id(), missing = missing.join(" "), "the EHR granted no scope to read these");
+    }
     let grant = Grant::new(kind, granted);
     let actor = Actor::Person { ehr: ehr.id().clone(), person: grant.person.clone() };
     state.record(Action::Launched, actor, Outcome::Success).await;
