@@ -2,11 +2,11 @@
 //! Traffic stays on this machine, and each part ends by itself within some minutes.
 
 use std::fmt::Display;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
-use std::{fs, process};
 
 use anyhow::{Context as _, Result};
 
@@ -149,7 +149,7 @@ fn measure(part: Part, selection: &Selection) -> Result<()> {
 /// built. The packages are fetched before.
 fn cold_build() -> Result<()> {
     child::run(Command::new("cargo").args(["fetch", "--locked", "--quiet"]))?;
-    let fresh = Fresh(tools::target_dir().join(format!("bench-cold-{}", process::id())));
+    let fresh = Fresh::new(tools::target_dir().join("bench-cold"));
     note("Cold `cargo build` (packages fetched)", build_in(&fresh.0)?);
     note("`cargo build` with nothing changed", build_in(&fresh.0)?);
     child::run(Command::new("touch").arg("crates/web/src/lib.rs"))?;
@@ -157,13 +157,26 @@ fn cold_build() -> Result<()> {
     child::run(node("start.mjs", &fresh.0.join("debug/anteroom"))?.args(["dev build", "5"]))
 }
 
-/// A target folder that is gone afterwards, however this ends.
+/// A target folder that is empty at first and gone afterwards.
 struct Fresh(PathBuf);
+
+impl Fresh {
+    fn new(folder: PathBuf) -> Self {
+        let fresh = Self(folder);
+        // A run that was killed has left its own.
+        fresh.remove();
+        fresh
+    }
+
+    fn remove(&self) {
+        // One that is not there need not go.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        // One that was never made need not go.
-        let _ = fs::remove_dir_all(&self.0);
+        self.remove();
     }
 }
 
