@@ -20,7 +20,7 @@ use axum::{
 };
 use governor::{
     Quota, RateLimiter, clock::Clock as GovernorClock, middleware::NoOpMiddleware, nanos::Nanos,
-    state::keyed::DashMapStateStore,
+    state::keyed::HashMapStateStore,
 };
 use outside::Clock;
 use visit::EhrId;
@@ -117,13 +117,13 @@ const fn n(count: u32) -> NonZeroU32 {
     }
 }
 
-type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, OurClock, NoOpMiddleware<Nanos>>;
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, OurClock, NoOpMiddleware<Nanos>>;
 
 struct Limit<K: Hash + Eq + Clone>(Limiter<K>);
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(quota: Quota, clock: &Arc<dyn Clock>) -> Self {
-        Self(RateLimiter::new(quota, DashMapStateStore::default(), OurClock(Arc::clone(clock))))
+        Self(RateLimiter::new(quota, HashMapStateStore::default(), OurClock(Arc::clone(clock))))
     }
 
     fn knock(&self, key: &K) -> Result<(), Duration> {

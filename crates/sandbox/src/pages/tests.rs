@@ -98,7 +98,7 @@ async fn a_visit_opens_in_a_frame_with_its_permissions_or_in_a_tab() {
     let bench = Bench::new();
 
     let framed = page(&bench.get("/hyperspace?user=finn&open=in-page").await);
-    let allow = "camera; microphone; display-capture; autoplay; fullscreen; speaker-selection";
+    let allow = "camera *; microphone *; display-capture *; autoplay *; fullscreen *; speaker-selection *";
     assert_eq!(count(&framed, &format!("iframe[name=visit][allow=\"{allow}\"]")), 1);
     assert_eq!(count(&framed, "form[target=visit]"), count(&framed, "form"));
 
