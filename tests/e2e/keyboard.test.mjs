@@ -18,6 +18,7 @@ test("patient and clinician meet by keyboard alone", { timeout: 120_000 }, async
   const schedule = await Desk.schedule(await here.person(), ehr, "finn", "in-tab");
   const clinician = await opened(schedule, () => press(schedule.view, /^Begin video visit: .*Ana Ruiz/));
   await clinician.at("visit");
+  await clinician.canJoin();
   await press(clinician, "Join the video");
   await clinician.inCall();
   await press(clinician, `Admit ${shown.ana}`);

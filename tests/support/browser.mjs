@@ -165,6 +165,11 @@ export class View {
     await this.frame.locator("#connection").waitFor({ state: "hidden", timeout: 30_000 });
   }
 
+  /** Waits until the page's scripts take a press on Join. */
+  async canJoin() {
+    await this.frame.locator("#join:enabled").waitFor();
+  }
+
   /** Waits until this person is connected to the room. */
   async inCall() {
     await this.frame.locator('#room[data-call="connected"]').waitFor();

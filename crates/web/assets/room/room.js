@@ -124,6 +124,8 @@ async function keepAwake() {
 }
 
 byId('join').addEventListener('click', join);
+// Until here a press would be lost.
+byId('join').disabled = false;
 byId('play-sound').addEventListener('click', async () => {
   await tiles.playSound();
   byId('play-sound').hidden = true;
